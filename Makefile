@@ -1,0 +1,46 @@
+# Everything runs in .venv, which the first target that needs it makes.
+# PYTHON chooses the interpreter: make test PYTHON=python3.13
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt generate bench
+
+help:
+	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
+	@echo 'make test      run all tests'
+	@echo 'make check     lint, format check, types'
+	@echo 'make fmt       format the code'
+	@echo 'make generate  rewrite the generated parts of the documentation'
+	@echo 'make bench     measure what lowtide costs'
+
+.venv/run: pyproject.toml
+	$(PYTHON) -m venv .venv || { echo 'no venv module: apt-get install python3-venv (or your system'"'"'s name for it)' >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/dev: .venv/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: .venv/run
+	@exec $(BIN)/lowtide demo
+
+test: .venv/dev
+	@sh tests/parts.sh
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: .venv/dev
+	$(BIN)/python -m tests.generate
+
+bench: .venv/dev
+	$(BIN)/python -m tests.benchmarks

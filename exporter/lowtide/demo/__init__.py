@@ -1,0 +1,1 @@
+"""Floor 5: a promo service that leaks, and its traffic."""

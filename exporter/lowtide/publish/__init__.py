@@ -1,0 +1,1 @@
+"""Floor 3: verdicts to the world."""

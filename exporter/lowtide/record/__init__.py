@@ -1,0 +1,1 @@
+"""Floor 1: what hooks and callbacks write down."""
