@@ -1,11 +1,11 @@
 """What a corpus program is, and how it is found.
 
 Each program runs in a fresh event loop with automatic garbage collection off.
-- A leaking program is an async function. When it has returned and the loop has settled, every task that it left
-  pending must be proven ``unwakeable``, apart from those that it hands to ``stage.unprovable``.
+- A leaking program is an async function. When it has returned and the loop has settled, every task that
+  it left pending must be proven ``unwakeable``, apart from those that it hands to ``stage.unprovable``.
 - A fixed twin is the same program, mended. No task that it leaves may be ``unwakeable``.
-- A healthy program is an async generator: it yields the tasks that look stuck, is judged there, and after the yield
-  wakes them. Each of them must then finish.
+- A healthy program is an async generator: it yields the tasks that look stuck, is judged there, and after
+  the yield wakes them. Each of them must then finish.
 """
 
 import asyncio
