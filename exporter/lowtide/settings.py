@@ -57,7 +57,8 @@ def _port(value: Any) -> int | None:
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _duration(value: Any) -> float:
+def duration(value: Any) -> float:
+    """Read seconds from a number, or from text such as ``30s`` or ``10m``; ValueError otherwise."""
     if isinstance(value, str):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value.strip())
         if match is None:
@@ -88,7 +89,7 @@ _KINDS = {
     "revision": _NAME,
     "host": _NAME,
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
-    "aged_after": _Kind(_duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
+    "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
     "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}

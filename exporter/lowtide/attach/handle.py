@@ -13,7 +13,8 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
-from lowtide.attach.recorders import MeasuredLoop, Recorders
+from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.census import Snapshot
 from lowtide.publish.server import Server
 from lowtide.settings import UNSET, Settings, Unset, load
 
@@ -22,14 +23,14 @@ _IN_LOOP_WITHIN = 10.0
 
 
 class Lowtide:
-    """One measured loop. Also a context manager that closes itself."""
+    """One recorded loop. Also a context manager that closes itself."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, exporter: "_Exporter", measured: MeasuredLoop
+        self, loop: asyncio.AbstractEventLoop, exporter: "_Exporter", recorded: RecordedLoop
     ) -> None:
         self._loop = ref(loop)
         self._exporter = exporter
-        self._measured = measured
+        self._recorded = recorded
 
     @property
     def url(self) -> str | None:
@@ -37,12 +38,22 @@ class Lowtide:
         server = self._exporter.server
         return None if server is None else f"{server.url}/metrics"
 
+    def snapshot(self) -> Snapshot:
+        """Count all live tasks of this process now. Safe from any thread; never waits for a loop.
+
+        Raises RuntimeError after ``close()``.
+        """
+        recorders = _state.recorders
+        if recorders is None:
+            raise RuntimeError("lowtide is closed: install() it again to count tasks")
+        return recorders.census.snapshot()
+
     def close(self) -> None:
         """Undo what ``install()`` did, as far as it is still ours. Safe from any thread, and twice."""
         with _state.lock:
             if self in _state.handles:
                 _state.handles.remove(self)
-                _state.release(self._exporter, self._measured)
+                _state.release(self._exporter, self._recorded)
 
     def __enter__(self) -> "Lowtide":
         return self
@@ -83,9 +94,9 @@ class _State:
     inherited: list[_Exporter] = field(default_factory=list)
     """Exporters of the parent of this forked process: their collectors are in registries that we now share."""
 
-    def release(self, exporter: _Exporter, measured: MeasuredLoop | None) -> None:
-        if self.recorders is not None and measured is not None:
-            self.recorders.remove(measured)
+    def release(self, exporter: _Exporter, recorded: RecordedLoop | None) -> None:
+        if self.recorders is not None and recorded is not None:
+            self.recorders.remove(recorded)
         exporter.users -= 1
         if exporter.users <= 0:
             exporter.close()
@@ -100,7 +111,7 @@ class _State:
             loop = handle._loop()  # noqa: SLF001 (one file, one thing)
             if loop is None or loop.is_closed():
                 self.handles.remove(handle)
-                self.release(handle._exporter, handle._measured)  # noqa: SLF001
+                self.release(handle._exporter, handle._recorded)  # noqa: SLF001
 
 
 _state = _State()
@@ -162,11 +173,11 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
         if _state.recorders is None:
             recorders.start()
             _state.recorders = recorders
-        measured = _in_loop(loop, lambda: recorders.add(loop))
+        recorded = _in_loop(loop, lambda: recorders.add(loop))
     except BaseException:
         _state.release(exporter, None)
         raise
-    handle = Lowtide(loop, exporter, measured)
+    handle = Lowtide(loop, exporter, recorded)
     _state.handles.append(handle)
     return handle
 

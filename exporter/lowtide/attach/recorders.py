@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.metrics_core import Metric as Family
 
-from lowtide.judge.census import Census, LoopRoll
+from lowtide.judge.census import Census, MeasuredLoop
 from lowtide.publish.collector import Collector
 from lowtide.publish.families import (
     deployment_families,
@@ -35,10 +36,10 @@ _MAX_NAMES = 100
 
 
 @dataclass(eq=False, slots=True)
-class MeasuredLoop:
+class RecordedLoop:
     """One loop and what records it."""
 
-    roll: LoopRoll
+    count: MeasuredLoop
     heartbeat: Heartbeat
 
 
@@ -56,7 +57,7 @@ class Recorders:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.loops: list[MeasuredLoop] = []
+        self.loops: list[RecordedLoop] = []
         self.parts = _Parts()
         self.census = Census(aged_after=settings.aged_after, max_origins=settings.max_origins)
         self._threads = Threads()
@@ -76,41 +77,41 @@ class Recorders:
     def stop(self) -> None:
         """Record no more, and take every hook out again that is still ours."""
         self._pauses.uninstall()
-        for measured in list(self.loops):
-            self.remove(measured)
+        for recorded in list(self.loops):
+            self.remove(recorded)
         self._watcher.stop()
 
     def abandon(self) -> None:
         """Stop in a forked child, where the watcher doesn't exist and a lock may be held for ever."""
         self._pauses.uninstall()
-        for measured in self.loops:
-            measured.roll.nursery.uninstall()
-            measured.heartbeat.stop()
+        for recorded in self.loops:
+            recorded.count.nursery.uninstall()
+            recorded.heartbeat.stop()
 
-    def add(self, loop: asyncio.AbstractEventLoop) -> MeasuredLoop:
+    def add(self, loop: asyncio.AbstractEventLoop) -> RecordedLoop:
         """Record this loop's tasks and heartbeat. Runs in the loop's thread, or before the loop runs."""
         nursery = Nursery(loop, self.parts.tasks)
-        roll = LoopRoll(self._free_name(), loop, nursery)
+        count = MeasuredLoop(self._free_name(), loop, nursery)
         heartbeat = Heartbeat(loop, self._places)
         for task in asyncio.all_tasks(loop):
             nursery.adopt(task)
         nursery.install()
         heartbeat.start()
-        self.census.add(roll)
-        measured = MeasuredLoop(roll, heartbeat)
+        self.census.add(count)
+        recorded = RecordedLoop(count, heartbeat)
         with self._loops_lock:
-            self.loops = [*self.loops, measured]
-        return measured
+            self.loops = [*self.loops, recorded]
+        return recorded
 
-    def remove(self, measured: MeasuredLoop) -> None:
+    def remove(self, recorded: RecordedLoop) -> None:
         """Record this loop no more."""
         with self._loops_lock:
-            if measured not in self.loops:
+            if recorded not in self.loops:
                 return
-            self.loops = [other for other in self.loops if other is not measured]
-        measured.roll.nursery.uninstall()
-        measured.heartbeat.stop()
-        self.census.remove(measured.roll)
+            self.loops = [other for other in self.loops if other is not recorded]
+        recorded.count.nursery.uninstall()
+        recorded.heartbeat.stop()
+        self.census.remove(recorded.count)
 
     def collector(self) -> Collector:
         """Make a collector of everything recorded."""
@@ -129,7 +130,7 @@ class Recorders:
         return deployment_families(*map(printable, (settings.service, settings.version, settings.revision)))
 
     def _gather_loops(self) -> Iterable[Family]:
-        hearts = {measured.roll.name: measured.heartbeat for measured in self.loops}
+        hearts = {recorded.count.name: recorded.heartbeat for recorded in self.loops}
         return loop_families(hearts, time.monotonic())
 
     def _gather_threads(self) -> Iterable[Family]:
@@ -137,21 +138,27 @@ class Recorders:
             sights = self._threads.look(time.monotonic())
         return thread_families(sights, self.settings.aged_after, os_threads(), self._thread_names)
 
-    def _look(self, now: float) -> None:
-        """Do what the watcher does 25 times a second."""
-        for measured in self.loops:
-            self.parts.loops.attempt(measured.heartbeat.check, now)
+    def _look(self, now: float) -> bool:
+        """Do what the watcher does 10 times a second, or more often if this says so."""
+        busy = self.parts.loops.attempt(self._look_at_loops, now)
         if now >= self._next_census:
             self.parts.tasks.attempt(self._take_census)
             self.parts.threads.attempt(self._see_threads, now)
             took = time.monotonic() - now
             self._next_census = now + max(CENSUS_INTERVAL, took / CENSUS_SHARE)
+        return bool(busy)
+
+    def _look_at_loops(self, now: float) -> bool:
+        frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
+        hearts = [recorded.heartbeat for recorded in self.loops]
+        busy = [heart.look(now, frames.get(heart.thread)) for heart in hearts]
+        return any(busy)
 
     def _take_census(self) -> None:
-        for measured in self.loops:
-            loop = measured.roll.loop()
+        for recorded in self.loops:
+            loop = recorded.count.loop()
             if loop is None or loop.is_closed():
-                self.remove(measured)
+                self.remove(recorded)
         self.census.take()
 
     def _see_threads(self, now: float) -> None:
@@ -162,6 +169,6 @@ class Recorders:
         """Name a loop after its thread; names are used again, so that loops that come and go stay bounded."""
         thread = threading.current_thread()
         name = "main" if thread is threading.main_thread() else re.sub(r"\d+", "#", label(thread.name))
-        taken = {measured.roll.name for measured in self.loops}
+        taken = {recorded.count.name for recorded in self.loops}
         candidates = [name, *(f"{name} {i}" for i in range(2, len(taken) + 3))]
         return next(candidate for candidate in candidates if candidate not in taken)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from time import monotonic
 from weakref import ref
 
-from lowtide.judge.cohort import SEGMENT, Cohort
 from lowtide.judge.filing import Filing
+from lowtide.judge.roll import SEGMENT, Roll, Tally
 from lowtide.record.origins import Budget, Origin
 from lowtide.record.tasks import Nest, Nursery, TaskRef
 from lowtide.record.watcher import Breath
@@ -61,19 +61,15 @@ class Snapshot:
     origins_folded: int
 
 
-class LoopRoll:
-    """The tasks of one loop: its nursery, its cohorts, its low-water mark."""
+class MeasuredLoop:
+    """One loop: its nursery, its roll, its low-water mark."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, nursery: Nursery) -> None:
         self.name = name
         self.nursery = nursery
-        self.cohorts: dict[Origin, Cohort] = {}
+        self.roll = Roll()
         self.floor = _SlidingMinimum(FLOOR_WINDOW)
         self.loop = ref(loop)
-
-    def live(self) -> int:
-        """Count the tasks that the last census found."""
-        return sum(cohort.live for cohort in self.cohorts.values())
 
 
 class _SlidingMinimum:
@@ -94,12 +90,6 @@ class _SlidingMinimum:
         return self._rising[0][1] if self._rising else 0
 
 
-@dataclass(slots=True)
-class _Tally:
-    aged_entered: int = 0
-    aged_ended: int = 0
-
-
 class Census:
     """Counts the tasks of all loops. ``clock`` gives seconds that never go back."""
 
@@ -110,20 +100,22 @@ class Census:
         self._clock = clock
         self._budget = Budget(max_origins)
         self._filing = Filing(self._budget)
-        self._tallies: dict[Origin, _Tally] = {}
-        self._rolls: list[LoopRoll] = []
+        self._numbers: dict[Origin, int] = {}
+        self._tallies: list[Tally] = []
+        self._loops: list[MeasuredLoop] = []
         self._lock = threading.Lock()
         self._last = clock()
 
-    def add(self, roll: LoopRoll) -> None:
+    def add(self, loop: MeasuredLoop) -> None:
         """Count this loop's tasks from now on."""
         with self._lock:
-            self._rolls.append(roll)
+            self._loops.append(loop)
 
-    def remove(self, roll: LoopRoll) -> None:
+    def remove(self, loop: MeasuredLoop) -> None:
         """Forget a loop's tasks. What they added to the counters stays."""
         with self._lock:
-            self._rolls.remove(roll)
+            self._loops.remove(loop)
+            loop.roll.forget(self._tallies)
 
     def take(self) -> None:
         """Bring all counts up to date."""
@@ -133,11 +125,10 @@ class Census:
     def snapshot(self) -> Snapshot:
         """Bring all counts up to date, and read them."""
         with self._lock:
-            breath = Breath()
-            now = self._take(breath)
+            now = self._take(Breath())
             return Snapshot(
-                loops=tuple(_count_loop(roll, now, breath) for roll in self._rolls),
-                origins=tuple(self._count_origin(origin, now) for origin in self._tallies),
+                loops=tuple(_count_loop(loop, now) for loop in self._loops),
+                origins=tuple(self._count_origin(origin, now) for origin in self._numbers),
                 origins_used=len(self._budget),
                 origins_folded=self._budget.folded,
             )
@@ -146,39 +137,43 @@ class Census:
         now = self._clock()
         born = (self._last + now) / 2  # some time between the last census and this one
         self._last = now
-        for roll in self._rolls:
-            for nest in roll.nursery.nests():
-                self._empty(nest, roll, born, breath)
-            for origin, cohort in roll.cohorts.items():
-                tally = self._tallies[origin]
-                for ended in cohort.strike():
-                    tally.aged_ended += ended
-                    breath.take()
-                tally.aged_entered += cohort.ripen(now - self.aged_after)
-            roll.floor.add(now, roll.live())
+        for loop in self._loops:
+            for nest in loop.nursery.nests():
+                self._empty(nest, loop.roll, born, breath)
+            for _ in loop.roll.strike(self._tallies):
+                breath.take()
+            loop.roll.ripen(now - self.aged_after, self._tallies)
+            loop.floor.add(now, len(loop.roll))
         return now
 
-    def _empty(self, nest: Nest, roll: LoopRoll, born: float, breath: Breath) -> None:
-        """Move what is left of a nest's young into the cohorts of their origins."""
+    def _empty(self, nest: Nest, roll: Roll, born: float, breath: Breath) -> None:
+        """Move what is left of a nest's young onto the roll."""
         for _ in range(len(nest.young) // SEGMENT + 1):  # no more than there are: the factory may add as fast
             refs = _pop(nest.young, SEGMENT)
-            for reference, origin in zip(refs, self._filing.origins(refs, nest.spawner), strict=True):
-                if origin is not None:
-                    cohort = roll.cohorts.get(origin)
-                    if cohort is None:
-                        cohort = roll.cohorts[origin] = Cohort()
-                        self._tallies.setdefault(origin, _Tally())
-                    cohort.add(reference, born)
+            filed = [
+                (reference, self._number(origin))
+                for reference, origin in zip(refs, self._filing.origins(refs, nest.spawner), strict=True)
+                if origin is not None
+            ]
+            if filed:
+                roll.add([each for each, _ in filed], born, [number for _, number in filed], self._tallies)
             breath.take()
 
+    def _number(self, origin: Origin) -> int:
+        number = self._numbers.get(origin)
+        if number is None:
+            number = self._numbers[origin] = len(self._tallies)
+            self._tallies.append(Tally())
+        return number
+
     def _count_origin(self, origin: Origin, now: float) -> OriginCount:
-        cohorts = [roll.cohorts[origin] for roll in self._rolls if origin in roll.cohorts]
-        births = [birth for cohort in cohorts if (birth := cohort.first_birth()) is not None]
-        tally = self._tallies[origin]
+        number = self._numbers[origin]
+        tally = self._tallies[number]
+        births = [birth for loop in self._loops if (birth := loop.roll.first_birth(number)) is not None]
         return OriginCount(
             origin=origin,
-            live=sum(cohort.live for cohort in cohorts),
-            aged=sum(cohort.aged for cohort in cohorts),
+            live=tally.live,
+            aged=tally.aged,
             aged_entered=tally.aged_entered,
             aged_ended=tally.aged_ended,
             oldest=now - min(births, default=now),
@@ -192,19 +187,13 @@ def _pop(young: set[TaskRef], most: int) -> list[TaskRef]:
             refs.append(young.pop())
     except KeyError:  # empty: tasks may go while we take
         pass
+    refs.sort(key=id)  # the order of creation, more or less: neighbours in memory
     return refs
 
 
-def _count_loop(roll: LoopRoll, now: float, breath: Breath) -> LoopCount:
-    ages = [0] * (len(AGE_BOUNDS) + 1)
-    age_sum = 0.0
-    for cohort in roll.cohorts.values():
-        younger = 0
-        for i, bound in enumerate(AGE_BOUNDS):
-            up_to = cohort.live - cohort.born_before(now - bound)
-            ages[i] += up_to - younger
-            younger = up_to
-        ages[-1] += cohort.live - younger
-        age_sum += cohort.live * now - cohort.births_sum()
-        breath.take()
-    return LoopCount(roll.name, roll.live(), roll.floor.least(), roll.nursery.made(), tuple(ages), age_sum)
+def _count_loop(loop: MeasuredLoop, now: float) -> LoopCount:
+    live = len(loop.roll)
+    up_to = [loop.roll.born_since(now - bound) for bound in AGE_BOUNDS]
+    ages = [upper - lower for lower, upper in zip([0, *up_to], [*up_to, live], strict=True)]
+    age_sum = live * now - loop.roll.births_sum()
+    return LoopCount(loop.name, live, loop.floor.least(), loop.nursery.made(), tuple(ages), age_sum)

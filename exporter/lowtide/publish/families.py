@@ -11,7 +11,7 @@ from lowtide.publish.catalog import family
 from lowtide.record.heartbeat import Heartbeat
 from lowtide.record.histogram import cumulative
 from lowtide.record.origins import OTHER, Budget, label
-from lowtide.record.pauses import Pauses
+from lowtide.record.pauses import BOUNDS, Pauses
 from lowtide.record.threads import ThreadSight
 
 
@@ -90,8 +90,8 @@ def gc_families(pauses: Pauses) -> Iterator[Family]:
     yield family(
         "python_gc_pause_seconds",
         (
-            ((str(generation),), pause.buckets(), pause.sum)
-            for generation, pause in enumerate(pauses.by_generation)
+            ((str(generation),), cumulative(BOUNDS, counts), total)
+            for generation, (counts, total) in enumerate(zip(pauses.counts, pauses.sums, strict=True))
         ),
     )
 

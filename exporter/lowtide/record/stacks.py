@@ -1,6 +1,5 @@
 """Stacks of other threads: in which function one of them stands."""
 
-import sys
 import sysconfig
 from types import CodeType, FrameType
 
@@ -10,14 +9,12 @@ _STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
 
 
-def innermost_user_function(thread: int, outermost: CodeType | None) -> str | None:
-    """Name the innermost function of user code that a thread runs, as ``module:qualname``.
+def innermost_user_function(frame: FrameType | None, outermost: CodeType | None) -> str | None:
+    """Name the innermost function of user code from ``frame`` outward, as ``module:qualname``.
 
     User code is what is neither in the standard library nor installed; where all of it is installed, what is not
-    in the standard library. Frames from ``outermost`` on outward belong to whoever runs the loop.
-    None if the thread is gone, or runs no such function.
+    in the standard library. Frames from ``outermost`` on belong to whoever runs the loop. None if there is none.
     """
-    frame: FrameType | None = sys._current_frames().get(thread)  # noqa: SLF001 (documented; the only way)
     installed = None
     while frame is not None and frame.f_code is not outermost:
         path = frame.f_code.co_filename

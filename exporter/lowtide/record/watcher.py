@@ -4,17 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from lowtide.record.heartbeat import INTERVAL
+from lowtide.record.heartbeat import BUSY_LOOK_INTERVAL, LOOK_INTERVAL
 from lowtide.record.threads import OWN
 
 
 class Watcher:
-    """Call ``look`` 25 times a second with the time, in a daemon thread of its own.
+    """Call ``look`` at least 10 times a second with the time, in a daemon thread of its own.
 
-    ``look`` must not raise, and must not wait for the application.
+    It must not raise, must not wait for the application, and tells whether it should be called again sooner.
     """
 
-    def __init__(self, look: Callable[[float], None]) -> None:
+    def __init__(self, look: Callable[[float], bool]) -> None:
         self._look = look
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="lowtide-watcher", daemon=True)
@@ -31,10 +31,11 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
+        busy = False
         while not self._stopped:
-            # time.sleep and not Event.wait: it costs a quarter, and nobody minds to wait 40 ms at the end.
-            time.sleep(INTERVAL)
-            self._look(time.monotonic())
+            # time.sleep and not Event.wait: it costs a quarter, and nobody minds 0.1 s at the end.
+            time.sleep(BUSY_LOOK_INTERVAL if busy else LOOK_INTERVAL)
+            busy = self._look(time.monotonic())
 
 
 class Breath:
