@@ -28,6 +28,7 @@ class Server:
         self.host, self.port = host, self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
+        self._scraping = 0
         self._scrapes = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="lowtide-scrape", initializer=_mark_own
         )
@@ -48,7 +49,8 @@ class Server:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
-        self._scrapes.shutdown(wait=False)
+        # A scrape that hangs in somebody's collector must not keep us; its thread ends when it does.
+        self._scrapes.shutdown(wait=not self._scraping, cancel_futures=True)
 
     def abandon(self) -> None:
         """Give the port back in a forked child, where the server's thread doesn't exist."""
@@ -84,25 +86,35 @@ class Server:
             await self._stop.wait()
         finally:
             await runner.cleanup()
+            await asyncio.sleep(0)  # transports that were closed say so to their protocols in the next round
 
     async def _metrics(self, request: web.Request) -> web.Response:
         accepts_gzip = "gzip" in request.headers.get("Accept-Encoding", "").lower()
         body, content_type = await asyncio.get_running_loop().run_in_executor(
             self._scrapes,
-            self._render,
+            self._scrape,
             request.headers.get("Accept", ""),
             request.query.getall("name[]", []),
+            accepts_gzip,
         )
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip:
-            body = await asyncio.get_running_loop().run_in_executor(self._scrapes, _compress, body)
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
+
+    def _scrape(self, accept: str, names: list[str], compressed: bool) -> tuple[bytes, str]:
+        self._scraping += 1
+        try:
+            page, content_type = self._render(accept, names)
+            # A page shrinks to a tenth at level 1; higher levels cost three times as much.
+            return (gzip.compress(page, compresslevel=1, mtime=0) if compressed else page), content_type
+        finally:
+            self._scraping -= 1
 
     def _render(self, accept: str, names: list[str]) -> tuple[bytes, str]:
         try:
             encode, content_type = choose_encoder(accept)
-        except ValueError:  # a version that is no number
+        except (ValueError, TypeError):  # a version that is no number
             encode, content_type = choose_encoder("")
         registry = self._registry.restricted_registry(names) if names else self._registry
         return encode(registry), content_type
@@ -115,12 +127,6 @@ class Server:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ready\n")
-
-
-def _compress(body: bytes) -> bytes:
-    return gzip.compress(
-        body, compresslevel=1, mtime=0
-    )  # a page shrinks to a tenth; higher levels cost 3 times as much
 
 
 def _mark_own() -> None:

@@ -3,7 +3,7 @@
 import sysconfig
 from types import CodeType, FrameType
 
-from lowtide.record.origins import frame_name
+from lowtide.record.origins import Place, frame_name, place_of
 
 _STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
@@ -18,7 +18,9 @@ def innermost_user_function(frame: FrameType | None, outermost: CodeType | None)
     installed = None
     while frame is not None and frame.f_code is not outermost:
         path = frame.f_code.co_filename
-        if path.startswith(_INSTALLED):
+        if place_of(frame) is Place.MACHINERY:
+            pass
+        elif path.startswith(_INSTALLED):
             installed = installed or frame_name(frame)
         elif not path.startswith((*_STDLIB, "<frozen")):
             return frame_name(frame)

@@ -1,0 +1,69 @@
+"""What every test relies on: nothing of lowtide is left behind when it ends."""
+
+import gc
+import os
+import shutil
+import threading
+
+import lowtide
+import pytest
+from prometheus_client import CollectorRegistry
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind():
+    """Fail a test that leaves a GC callback or a thread of lowtide's."""
+    callbacks = list(gc.callbacks)
+    yield
+    assert gc.callbacks == callbacks
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("lowtide-")] == []
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def install(registry):
+    """Install into the running loop without a server, unless asked for one."""
+
+    def call(**settings):
+        return lowtide.install(**({"port": None, "registry": registry} | settings))
+
+    return call
+
+
+@pytest.fixture
+def origins(install):
+    """Tell the origins of live tasks after running an async function with lowtide installed."""
+
+    def of(handle):
+        return {
+            (count.origin.coroutine, count.origin.spawner): count.live
+            for count in handle.snapshot().origins
+            if count.live
+        }
+
+    return of
+
+
+def needs(program, how):
+    """Skip a test without a real part; in CI that is a failure, because there every part is installed."""
+    path = shutil.which(program)
+    if path is None:
+        message = f"{program} is not on the PATH: {how}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture
+def promtool():
+    return needs("promtool", "apt-get install prometheus, or prometheus.io/download")
+
+
+@pytest.fixture
+def prometheus():
+    return needs("prometheus", "apt-get install prometheus, or prometheus.io/download")

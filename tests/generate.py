@@ -1,0 +1,39 @@
+"""Rewrite what is generated: the table of metrics in the README, and the golden page."""
+
+import asyncio
+from pathlib import Path
+
+from lowtide.publish.catalog import CATALOG
+
+from tests.publish.test_page import GOLDEN, golden_page
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- metrics: written by make generate -->\n", "<!-- end of metrics -->\n"
+
+
+def metrics_table() -> str:
+    """Write the catalogue as a Markdown table."""
+    rows = (
+        f"| `{metric.name}` | {metric.kind.replace('gaugeh', 'gauge h')} "
+        f"| {', '.join(f'`{label}`' for label in metric.labels)} | {metric.meaning} |\n"
+        for metric in CATALOG
+    )
+    return "| metric | type | labels | meaning |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def with_table(readme: str) -> str:
+    """Put the table in its place between the two marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + metrics_table() + END + after
+
+
+def main() -> None:
+    README.write_text(with_table(README.read_text()))
+    loop = asyncio.new_event_loop()
+    GOLDEN.write_text(golden_page(loop))
+    loop.close()
+
+
+if __name__ == "__main__":
+    main()

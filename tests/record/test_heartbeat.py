@@ -1,0 +1,121 @@
+"""The heartbeat: lag, and in which function a loop stands still."""
+
+import asyncio
+import time
+
+import pytest
+
+HERE = __name__
+
+
+def stand_still(seconds):
+    time.sleep(seconds)
+
+
+def compute(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+def _blocked(registry):
+    return {
+        sample.labels["where"]: sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "asyncio_loop_blocked_seconds_total"
+    }
+
+
+async def _until(condition, seconds=5):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def _settled():
+    """Wait for the first tick, after which a loop is watched."""
+    await asyncio.sleep(0.7)
+
+
+@pytest.mark.parametrize("function", [stand_still, compute])
+@pytest.mark.parametrize("uv", [False, True], ids=["asyncio", "uvloop"])
+def test_a_block_is_counted_under_the_function_that_blocks(install, registry, function, uv):
+    async def main():
+        with install():
+            await _settled()
+            function(0.4)
+            await _until(lambda: _blocked(registry))
+            return _blocked(registry)
+
+    factory = pytest.importorskip("uvloop").new_event_loop if uv else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        blocked = runner.run(main())
+    name = f"{HERE}:{function.__name__}"
+    assert blocked[name] == pytest.approx(0.4, abs=0.15)
+
+
+def test_a_long_block_is_one_block_and_shows_while_it_lasts(install, registry):
+    async def main():
+        with install():
+            await _settled()
+            scrape = asyncio.get_running_loop().run_in_executor(
+                None, lambda: (time.sleep(0.5), _blocked(registry))[1]
+            )
+            stand_still(1.2)
+            during = await scrape
+            await _until(lambda: _blocked(registry).get(f"{HERE}:stand_still", 0) > 1)
+            return during, _blocked(registry)
+
+    during, after = asyncio.run(main())
+    assert during[f"{HERE}:stand_still"] == pytest.approx(0.5, abs=0.2)
+    assert after == {f"{HERE}:stand_still": pytest.approx(1.2, abs=0.2)}
+
+
+def test_a_busy_loop_that_answers_is_not_blocked(install, registry):
+    async def main():
+        with install():
+            await _settled()
+            until = time.monotonic() + 0.8
+            while time.monotonic() < until:
+                compute(0.005)
+                await asyncio.sleep(0)
+            return _blocked(registry)
+
+    assert asyncio.run(main()) == {}
+
+
+def test_an_idle_loop_is_not_blocked_and_its_heartbeat_is_fresh(install, registry):
+    async def main():
+        with install():
+            await asyncio.sleep(1.2)
+            beat = registry.get_sample_value("asyncio_loop_heartbeat_timestamp_seconds", {"loop": "main"})
+            return _blocked(registry), time.time() - beat  # noqa: TID251 (the metric is a date)
+
+    blocked, old = asyncio.run(main())
+    assert blocked == {}
+    assert old < 0.5
+
+
+def test_a_loop_that_nobody_runs_is_neither_blocked_nor_late(install, registry):
+    loop = asyncio.new_event_loop()
+    handle = install(loop=loop)
+    loop.run_until_complete(_settled())
+    late = registry.get_sample_value("asyncio_loop_lag_seconds_sum", {"loop": "main"})
+    time.sleep(0.8)
+    loop.run_until_complete(asyncio.sleep(0.1))
+    assert _blocked(registry) == {}
+    assert registry.get_sample_value("asyncio_loop_lag_seconds_sum", {"loop": "main"}) - late < 0.1
+    handle.close()
+    loop.close()
+
+
+def test_lag_is_how_late_a_timer_ran(install, registry):
+    async def main():
+        with install():
+            await _settled()
+            stand_still(0.9)  # the tick that is due in the middle comes late
+            await asyncio.sleep(0.1)
+            return registry.get_sample_value("asyncio_loop_lag_seconds_sum", {"loop": "main"})
+
+    assert 0.2 < asyncio.run(main()) < 1.0
