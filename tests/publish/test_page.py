@@ -38,7 +38,7 @@ SNAPSHOT = Snapshot(
 
 
 def _heart(loop):
-    heart = Heartbeat(loop, Budget(10), clock=lambda: 50.0)
+    heart = Heartbeat(loop, Budget(10), Part("loops"), clock=lambda: 50.0)
     heart.lag.observe(0.002)
     heart.blocked["promo.app:slow"] = 1.5
     return heart

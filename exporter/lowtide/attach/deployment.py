@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
@@ -22,7 +23,9 @@ def deployment(
     version = version or attributes.get("service.version", "")
     if service and version:
         return service, version
-    found = _distribution(main or sys.modules.get("__main__"))
+    main = main or sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    found = _distribution(getattr(spec, "name", None), getattr(main, "__file__", None))
     if found is None:
         return service, version
     # A version belongs to its service: that of the distribution is no use under another name.
@@ -36,13 +39,11 @@ def _resource_attributes(text: str) -> dict[str, str]:
     return {key.strip(): unquote(value.strip()) for key, _, value in pairs if key.strip()}
 
 
-def _distribution(main: object | None) -> metadata.Distribution | None:
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:  # python -m package
-        package = str(spec.name).partition(".")[0]
-        names = metadata.packages_distributions().get(package, [])
+@cache  # it reads the metadata of everything installed
+def _distribution(module: str | None, path: str | None) -> metadata.Distribution | None:
+    if module is not None:  # python -m package
+        names = metadata.packages_distributions().get(module.partition(".")[0], [])
         return metadata.distribution(names[0]) if names else None
-    script = Path(getattr(main, "__file__", None) or "").name
-    for entry in metadata.entry_points(group="console_scripts", name=script):
+    for entry in metadata.entry_points(group="console_scripts", name=Path(path or "").name):
         return entry.dist
     return None

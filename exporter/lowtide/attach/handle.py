@@ -15,6 +15,7 @@ from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 from lowtide.attach.deployment import deployment
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.judge.census import Snapshot
+from lowtide.publish.collector import Collector as OurCollector
 from lowtide.publish.server import Server
 from lowtide.settings import UNSET, Settings, Unset, load
 
@@ -269,6 +270,9 @@ def _start_clean_in_child() -> None:
     for exporter in old.exporters:
         if exporter.server is not None:
             exporter.server.abandon()
+        for collector in exporter.collectors:
+            if isinstance(collector, OurCollector):
+                collector.abandon()
     _state.inherited = [*old.inherited, *old.exporters]
 
 

@@ -57,6 +57,7 @@ class Recorders:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._deployment = (settings.service, settings.version, settings.revision)
         self.loops: list[RecordedLoop] = []
         self.parts = _Parts()
         self.census = Census(aged_after=settings.aged_after, max_origins=settings.max_origins)
@@ -92,7 +93,7 @@ class Recorders:
         """Record this loop's tasks and heartbeat. Runs in the loop's thread, or before the loop runs."""
         nursery = Nursery(loop, self.parts.tasks)
         count = MeasuredLoop(self._free_name(), loop, nursery)
-        heartbeat = Heartbeat(loop, self._places)
+        heartbeat = Heartbeat(loop, self._places, self.parts.loops)
         for task in asyncio.all_tasks(loop):
             nursery.adopt(task)
         nursery.install()
@@ -126,8 +127,7 @@ class Recorders:
         return Collector(gathers)
 
     def _gather_deployment(self) -> Iterable[Family]:
-        settings = self.settings
-        return deployment_families(*map(printable, (settings.service, settings.version, settings.revision)))
+        return deployment_families(*map(printable, self._deployment))
 
     def _gather_loops(self) -> Iterable[Family]:
         hearts = {recorded.count.name: recorded.heartbeat for recorded in self.loops}

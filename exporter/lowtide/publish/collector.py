@@ -21,13 +21,20 @@ class Collector(CollectorBase):
 
     def __init__(self, parts: Sequence[tuple[Part, Gather]]) -> None:
         self._parts = parts
+        self._abandoned = False
 
     def describe(self) -> list[Family]:
         """Name the metrics, so that a registry can refuse a second lowtide."""
         return [family(metric.name, ()) for metric in CATALOG]
 
+    def abandon(self) -> None:
+        """Yield nothing any more: in a forked child, where the registry that holds us may not be touched."""
+        self._abandoned = True
+
     def collect(self) -> Iterator[Family]:
         """Collect all parts now."""
+        if self._abandoned:
+            return
         breath = Breath()
         for part, gather in self._parts:
             began = perf_counter()

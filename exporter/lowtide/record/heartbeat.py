@@ -23,6 +23,7 @@ from weakref import ref
 
 from lowtide.record.histogram import Histogram
 from lowtide.record.origins import OTHER, UNKNOWN, Budget
+from lowtide.record.part import Part
 from lowtide.record.stacks import innermost_user_function
 
 LOOK_INTERVAL = 0.1
@@ -44,7 +45,11 @@ class Heartbeat:
     """One loop's lag, and the blocks seen in it."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, places: Budget, clock: Callable[[], float] = monotonic
+        self,
+        loop: asyncio.AbstractEventLoop,
+        places: Budget,
+        part: Part,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.lag = Histogram(LAG_BOUNDS)
         self.blocked: dict[str, float] = {}
@@ -53,6 +58,7 @@ class Heartbeat:
         """When the loop was last seen well."""
         self._loop = ref(loop)
         self._places = places
+        self._part = part
         self._clock = clock
         self._due = self.last
         self._thread = 0
@@ -81,14 +87,15 @@ class Heartbeat:
         if loop is not None:
             self._due = self._clock() + TICK_INTERVAL
             # An empty context: the caller's may hold a whole request.
-            self._timer = loop.call_later(TICK_INTERVAL, self._tick, context=Context())
+            self._timer = loop.call_later(TICK_INTERVAL, self._part.attempt, self._tick, context=Context())
 
     def _tick(self) -> None:
         if self._stopped:
             return
         now = self._clock()
         self._thread = get_ident()
-        self._caller = sys._getframe(1).f_code  # noqa: SLF001 (what calls us calls every callback of this loop)
+        # Behind Part.attempt stands what calls every callback of this loop.
+        self._caller = sys._getframe(2).f_code  # noqa: SLF001 (documented; CPython's only way to the caller)
         late = now - self._due
         if self._running:  # else nobody ran the loop when the tick was due, and it isn't late
             self.lag.observe(max(0.0, late))
@@ -131,7 +138,7 @@ class Heartbeat:
             self._slack = (now - self.last) / 2
             self._asked = True
             self._where = innermost_user_function(frame, self._caller)
-            loop.call_soon_threadsafe(self._answer, context=Context())
+            loop.call_soon_threadsafe(self._part.attempt, self._answer, context=Context())
         return self._asked
 
     @property

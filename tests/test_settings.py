@@ -1,0 +1,109 @@
+"""Settings: three sources, and errors that name file, key, value and what is allowed."""
+
+import pytest
+from lowtide.settings import UNSET, load
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(text):
+        path = tmp_path / "lowtide.yml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return {"LOWTIDE_CONFIG": str(path)}
+
+    return write
+
+
+def test_without_anything_the_defaults_hold():
+    settings = load({}, {})
+    assert (settings.host, settings.port, settings.aged_after, settings.max_origins) == (
+        "127.0.0.1",
+        9788,
+        600.0,
+        100,
+    )
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(config):
+    environ = config("service: file\nversion: 1.4\nport: 1\nhost: from.file\n") | {
+        "LOWTIDE_SERVICE": "environment",
+        "LOWTIDE_PORT": "2",
+    }
+    settings = load({"service": None, "port": 3, "host": UNSET}, environ)
+    assert (settings.service, settings.version, settings.port, settings.host) == (
+        "environment",
+        "1.4",
+        3,
+        "from.file",
+    )
+
+
+@pytest.mark.parametrize("value", ["10m", "600", "600s", "0.166666666666666667h"])
+def test_a_duration_may_have_a_unit(value):
+    assert load({}, {"LOWTIDE_AGED_AFTER": value}).aged_after == pytest.approx(600)
+
+
+def test_a_port_can_be_none_in_every_source(config):
+    assert load({"port": None}, {}).port is None
+    assert load({}, {"LOWTIDE_PORT": "none"}).port is None
+    assert load({}, config("port: null")).port is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"LOWTIDE_PORT": "http"}, r"environment: LOWTIDE_PORT should be a number from 0 .*, is 'http'"),
+        ({"LOWTIDE_PORT": "65536"}, "is '65536'"),
+        ({"LOWTIDE_AGED_AFTER": "-1"}, "environment: LOWTIDE_AGED_AFTER should be seconds above 0"),
+        ({"LOWTIDE_AGED_AFTER": "9" * 400}, "should be seconds above 0"),
+        ({"LOWTIDE_MAX_ORIGINS": "0"}, "a whole number from 1 to 10000, is '0'"),
+        (
+            {"LOWTIDE_PROT": "1"},
+            "environment: unknown setting 'LOWTIDE_PROT' .*: allowed are service, version",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_an_error_that_names_it(environ, message):
+    with pytest.raises(ValueError, match=message):
+        load({}, environ)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot: 1", "lowtide.yml: unknown setting 'prot'"),
+        ("port: true", "lowtide.yml: port should be .*, is True"),
+        ("service: [a]", r"lowtide.yml: service should be text, is \['a'\]"),
+        ("max_origins: 2.5", "lowtide.yml: max_origins should be .*, is 2.5"),
+        ("aged_after: .nan", "lowtide.yml: aged_after should be"),
+        ("- a", "lowtide.yml: should be a mapping of settings, is list"),
+        ("a: [", "lowtide.yml: not valid YAML: .*line 1"),
+        (b"\xff\xfe\x00", "lowtide.yml: not valid YAML"),
+        ("a: &a [*a]\n? {x: *a}\n: 1", "lowtide.yml"),
+    ],
+)
+def test_a_wrong_file_is_an_error_that_names_it(config, text, message):
+    with pytest.raises(ValueError, match=message):
+        load({}, config(text))
+
+
+def test_a_wrong_argument_is_an_error_that_names_it():
+    with pytest.raises(ValueError, match=r"install\(\): max_origins should be a whole number .*, is -1"):
+        load({"max_origins": -1}, {})
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no\.yml"):
+        load({}, {"LOWTIDE_CONFIG": str(tmp_path / "no.yml")})
+
+
+def test_variables_that_kubernetes_sets_for_a_service_called_lowtide_are_not_ours():
+    environ = {
+        "LOWTIDE_PORT": "tcp://10.0.0.1:9788",
+        "LOWTIDE_PORT_9788_TCP": "tcp://10.0.0.1:9788",
+        "LOWTIDE_PORT_9788_TCP_ADDR": "10.0.0.1",
+        "LOWTIDE_SERVICE_HOST": "10.0.0.1",
+        "LOWTIDE_SERVICE_PORT": "9788",
+        "LOWTIDE_SERVICE_PORT_METRICS": "9788",
+    }
+    assert load({}, environ).port == 9788
