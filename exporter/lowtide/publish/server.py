@@ -80,13 +80,10 @@ class Server:
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
         await runner.setup()
-        try:
-            await web.SockSite(runner, self._socket, backlog=_BACKLOG).start()
-            started.set_result(None)
-            await self._stop.wait()
-        finally:
-            await runner.cleanup()
-            await asyncio.sleep(0)  # transports that were closed say so to their protocols in the next round
+        await web.SockSite(runner, self._socket, backlog=_BACKLOG).start()
+        started.set_result(None)
+        await self._stop.wait()
+        await _stop(runner, self._socket)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         accepts_gzip = "gzip" in request.headers.get("Accept-Encoding", "").lower()
@@ -127,6 +124,24 @@ class Server:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ready\n")
+
+
+async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
+    """Stop serving, and cut off clients that don't read: their transports would outlive the loop."""
+    asyncio.get_running_loop().remove_reader(listening)
+    await _rounds()  # asyncio loses the socket of a client that is being accepted while its server closes
+    clients = runner.server.connections if runner.server else []
+    transports = [client.transport for client in clients]
+    await runner.cleanup()
+    for transport in transports:
+        if transport is not None:
+            transport.abort()
+    await _rounds()  # a socket is closed in the round after its transport
+
+
+async def _rounds() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def _mark_own() -> None:
