@@ -1,10 +1,42 @@
 #!/bin/sh
 # Get the real parts that tests run against, where this can be done: Debian's packages, as root.
+# Prometheus and Alertmanager of this Debian are installed; newer ones are unpacked beside them, in .cache/prometheus.
 set -eu
-command -v promtool >/dev/null && command -v prometheus >/dev/null && exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager
-else
-  echo 'tests that need prometheus or promtool will be skipped: put both on the PATH, or run as root on Debian' >&2
+
+say() { echo "tests: $*" >&2; }
+
+if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager
+  else
+    say 'what needs prometheus or promtool will be skipped: put both on the PATH, or run as root on Debian'
+  fi
+fi
+
+# The suite's list of packages may be past its date (its signature is still checked).
+unpack() {
+  suite=$1
+  folder=$PWD/.cache/prometheus/$suite
+  [ -x "$folder/root/usr/bin/prometheus" ] && return
+  mirror=$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null)
+  [ -n "$mirror" ] || mirror=$(awk '/^deb /{print $2; exit}' /etc/apt/sources.list 2>/dev/null)
+  [ -n "$mirror" ] || return 1
+  mkdir -p "$folder/lists/partial" "$folder/archives/partial" "$folder/deb"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$folder/sources.list"
+  set -- -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- \
+    -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder" -o "Dir::Cache::archives=$folder/archives" \
+    -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false
+  apt-get -qq "$@" update
+  (cd "$folder/deb" && apt-get -qq "$@" download prometheus prometheus-alertmanager)
+  # promtool is a package of its own in newer suites.
+  (cd "$folder/deb" && apt-get -qq "$@" download promtool 2>/dev/null) || true
+  for package in "$folder"/deb/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
+  rm -rf "$folder/lists" "$folder/archives" "$folder/deb"
+}
+
+if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+  for suite in trixie forky; do
+    unpack "$suite" || say "no Prometheus of Debian $suite could be had: tests on it will be skipped"
+  done
 fi

@@ -1,6 +1,7 @@
 """The command ``lowtide``."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -60,3 +61,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 COMMANDS = (Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,7 +25,7 @@ async def scraping(metrics_host: str, metrics_port: int) -> AsyncIterator[str | 
         return
     with tempfile.TemporaryDirectory(prefix="lowtide-demo-", ignore_cleanup_errors=True) as folder:
         config = _write_configuration(folder, f"{metrics_host}:{metrics_port}")
-        address = f"127.0.0.1:{_free_port()}"
+        address = f"127.0.0.1:{free_port()}"
         process = await asyncio.create_subprocess_exec(
             binary,
             f"--config.file={config}",
@@ -51,7 +51,8 @@ def _write_configuration(folder: str, target: str) -> Path:
     return path
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a free port on loopback: Prometheus's usual one if it is."""
     for port in (_USUAL_PORT, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,124 @@
+"""The demo, as a person runs it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from tests.e2e.test_prometheus import Prometheus
+
+LEAK = "lowtide.demo.service:ask_discounter made by lowtide.demo.service:price"
+GUILTY = 'asyncio_tasks_live{coroutine="lowtide.demo.service:ask_discounter"}'
+ENDS_WITHIN = 1.0
+
+
+@pytest.fixture
+def demo():
+    """Start demos, and see to it that none is left."""
+    running = []
+
+    def start(*arguments, path=os.environ["PATH"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lowtide.cli", "demo", "--port=0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PATH": path},
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def _read_until(process, pattern):
+    text = ""
+    while line := process.stdout.readline():
+        text += line
+        if match := re.search(pattern, line):
+            return match, text
+    pytest.fail(f"{pattern!r} did not appear in:\n{text}\n{process.stderr.read()}")
+
+
+def _children(pid):
+    listing = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [int(each) for each in listing.stdout.split()]
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_within_a_second_and_leaves_nothing(demo, prometheus, name):
+    process = demo()
+    _read_until(process, LEAK)
+    children = _children(process.pid)
+    assert children, "the demo runs a Prometheus"
+    began = time.monotonic()
+    process.send_signal(name)
+    _, errors = process.communicate(timeout=10)
+    assert time.monotonic() - began < ENDS_WITHIN
+    assert (process.returncode, errors) == (0, "")
+    assert not any(_alive(child) for child in children)
+
+
+def test_it_ends_by_itself_when_told_for_how_long(demo):
+    process = demo("--for", "1.5s")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert "live" in output
+
+
+def test_without_a_prometheus_it_runs_and_says_how_to_get_one(demo):
+    output, _ = demo("--for=1s", path="/nonexistent").communicate(timeout=20)
+    assert "no prometheus on the PATH: apt-get install prometheus" in output
+
+
+def test_the_fixed_service_does_not_leak(demo):
+    output, _ = demo("--for=5s", "--fixed", "--rate=100").communicate(timeout=30)
+    last = re.findall(r"live +(\d+)", output)[-1]
+    assert int(last) < 12
+
+
+def test_a_taken_port_is_said_on_stderr(demo):
+    first = demo()
+    match, _ = _read_until(first, r"metrics +http://127\.0\.0\.1:(\d+)/")
+    second = subprocess.run(
+        [sys.executable, "-m", "lowtide.cli", "demo", f"--port={match[1]}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 2
+    assert f"port {match[1]}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_the_leak_can_be_watched_rising_in_a_real_prometheus(demo, prometheus, tmp_path):
+    process = demo("--rate=50")
+    match, _ = _read_until(process, r"metrics +http://(127\.0\.0\.1:\d+)/metrics")
+    watcher = Prometheus(prometheus, tmp_path, match[1])
+    try:
+        first = watcher.poll(lambda each: each.query(GUILTY))[0][1]
+        watcher.poll(lambda each: each.query(f"{GUILTY} > {first + 10}"))
+        watcher.poll(lambda each: each.query(f"{GUILTY} > {first + 30}"))
+        fallen = watcher.query(f"resets({GUILTY.replace('}', '}[1m]')})")
+    finally:
+        watcher.close()
+    assert [value for _, value in fallen] == [0.0]
+    urllib.request.urlopen(f"http://{match[1]}/-/healthy", timeout=5).close()

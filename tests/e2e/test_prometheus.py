@@ -1,0 +1,130 @@
+"""Real Prometheus, three versions of it, scrapes a real process."""
+
+import asyncio
+import json
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import lowtide
+import pytest
+import yaml
+from lowtide.demo.prometheus import free_port
+from lowtide.publish.catalog import CATALOG
+from prometheus_client import CollectorRegistry
+
+from tests.conftest import needs
+
+UNPACKED = Path(__file__).parents[2] / ".cache" / "prometheus"
+WITHIN = 60.0
+
+
+def _binary(version):
+    if version == "Debian":
+        return needs("prometheus", "apt-get install prometheus, or prometheus.io/download")
+    path = UNPACKED / version / "root/usr/bin/prometheus"
+    if not path.exists():
+        pytest.skip(f"Prometheus of Debian {version} is not unpacked: make test gets it on Debian, as root")
+    return str(path)
+
+
+class Prometheus:
+    """A Prometheus that scrapes one target every second."""
+
+    def __init__(self, binary, folder, target):
+        config = folder / "prometheus.yml"
+        scrape = {"job_name": "promo", "static_configs": [{"targets": [target]}]}
+        config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}))
+        self.address = f"127.0.0.1:{free_port()}"
+        self.process = subprocess.Popen(
+            [
+                binary,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address={self.address}",
+                "--log.level=error",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def api(self, path, **arguments):
+        url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return json.load(response)["data"]
+
+    def query(self, promql):
+        return [
+            (result["metric"], float(result["value"][1]))
+            for result in self.api("query", query=promql)["result"]
+        ]
+
+    def poll(self, condition):
+        """Wait until ``condition`` of this Prometheus is true, and return it."""
+        until = time.monotonic() + WITHIN
+        while time.monotonic() < until:
+            try:
+                if found := condition(self):
+                    return found
+            except OSError:
+                pass  # it is starting
+            time.sleep(0.05)
+        pytest.fail(f"not true within {WITHIN:.0f} s: {self.api('targets')['activeTargets']}")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def _up(prometheus):
+    targets = prometheus.api("targets")["activeTargets"]
+    return [target for target in targets if target["health"] == "up"]
+
+
+async def _stuck(event):
+    await event.wait()
+
+
+def _names_of(metric):
+    suffixes = {
+        "histogram": ("_bucket", "_sum", "_count"),
+        "gaugehistogram": ("_bucket", "_gsum", "_gcount"),
+    }
+    return {metric.name + suffix for suffix in suffixes.get(metric.kind, ("",))}
+
+
+OUR_PREFIXES = ("asyncio_", "lowtide_", "python_threads", "python_gc_pause", "process_threads")
+# A block, and so its counter, is there only once a loop has stood still.
+EXPECTED = set().union(*map(_names_of, CATALOG))
+
+
+@pytest.mark.parametrize("version", ["Debian", "trixie", "forky"])
+def test_the_target_is_up_and_every_metric_arrives_and_nothing_else(tmp_path, version):
+    binary = _binary(version)
+
+    async def main():
+        with lowtide.install(service="promo", version="1", port=0, registry=CollectorRegistry()) as handle:
+            event = asyncio.Event()
+            tasks = [asyncio.create_task(_stuck(event)) for _ in range(3)]
+            await asyncio.sleep(0.7)
+            time.sleep(0.4)  # so that there is a block to count
+            target = handle.url.removeprefix("http://").removesuffix("/metrics")
+            prometheus = Prometheus(binary, tmp_path, target)
+            try:
+                await asyncio.to_thread(prometheus.poll, _up)
+                await asyncio.to_thread(
+                    prometheus.poll, lambda each: each.query("asyncio_loop_blocked_seconds_total")
+                )
+                names = await asyncio.to_thread(prometheus.api, "label/__name__/values")
+                live = await asyncio.to_thread(prometheus.query, 'asyncio_tasks_live{coroutine=~".*_stuck"}')
+            finally:
+                prometheus.close()
+            event.set()
+            await asyncio.gather(*tasks)
+        return {name for name in names if name.startswith(OUR_PREFIXES)}, live
+
+    arrived, live = asyncio.run(main())
+    assert arrived == EXPECTED
+    assert [value for _, value in live] == [3.0]
