@@ -1,0 +1,283 @@
+"""One pass over the heap for a batch of stranded tasks: who holds them, by a name that a person finds.
+
+``gc.get_referrers`` reads every object the collector knows, some 12 ns each, in one C call per level
+that can't be sliced; the callers of this module decide how often that may happen.
+What it doesn't find (a running frame, C code) shows as a count that isn't reached, and counts as somebody who
+could cancel the task.
+"""
+
+import asyncio
+import contextlib
+import gc
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lowtide.judge.holders import is_container
+from lowtide.judge.kinds import (
+    ASYNC_GENERATOR,
+    COROUTINE,
+    FRAME,
+    FUNCTION,
+    FUTURE,
+    GENERATOR,
+    TASK,
+    is_a,
+    kind_of,
+    made_in_python,
+    members,
+    mro,
+)
+from lowtide.judge.survey import exact, getrefcount
+
+# Containers in containers, as in ``dict[str, set[Task]]``; deeper ones count as held by somebody.
+_DEEPEST = 4
+# Each more makes the one C call slower; a container found through one task speaks for all tasks in it.
+_MOST_ASKED = 8
+# Methods of a container that give nothing out: the asyncio documentation recommends discard as a callback.
+_GIVES_NOTHING = {"add", "append", "appendleft", "clear", "discard", "remove"}
+_SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
+
+_qualname = type.__dict__["__qualname__"].__get__
+_module_members: Callable[[Any], dict[str, Any]] = vars(types.ModuleType)["__dict__"].__get__
+UNSEEN = "something unseen: a running function's local variable, or C code"
+
+
+@dataclass(slots=True)
+class Hold:
+    """Who holds one task or container."""
+
+    edges: int = 0
+    # The class whose instance, or which itself, keeps its attributes in this dict.
+    owner: str = ""
+    names: list[str] = field(default_factory=list)
+    live: str = ""
+    climb: list[int] = field(default_factory=list)
+
+
+class Trace:
+    """The holders of a batch of tasks. It refers to them strongly: use it and drop it in one callback."""
+
+    def __init__(
+        self,
+        own: Iterable[object],
+        friends: set[int],
+        observed: Mapping[int, int],
+        arguments: tuple[object, ...] = (),
+    ) -> None:
+        self._arguments = arguments
+        self._book: list[Any] = [object()]
+        self._index: dict[int, int] = {}
+        self._holds: list[Hold] = [Hold()]
+        self._own = {id(thing) for thing in own} | {id(self._book)}
+        self._friends = friends
+        self._observed = observed
+        # References to each object apart from the book's own, counted when all are found.
+        self._counts: list[int] = []
+
+    def ask(self, tasks: list[Any]) -> None:
+        """Find the holders of these tasks, and theirs, in as many passes as there are levels."""
+        self._own.add(id(tasks))
+        frontier = [self._place(task) for task in tasks[:_MOST_ASKED]]
+        for task in tasks[_MOST_ASKED:]:
+            self._place(task)
+        for _ in range(_DEEPEST):
+            frontier = self._climb(frontier) if frontier else []
+        for place in frontier:
+            self._holds[place].live = "containers in containers"
+        own, *counts = map(getrefcount, self._book)
+        self._counts = [0, *(count - own for count in counts)]
+
+    def answer(self, task: Any, needs: int) -> Hold:
+        """Say who holds a task of which so many references are unexplained so far."""
+        place = self._index[id(task)]
+        hold = self._holds[place]
+        names = list(hold.names)
+        live = hold.live
+        for container in hold.climb:
+            above = self._judge(container, place, set())
+            names.extend(above.names)
+            live = live or above.live
+        if not live and needs > hold.edges + self._observed.get(id(task), 0):
+            live = UNSEEN
+        return Hold(hold.edges, names=list(dict.fromkeys(names)), live=live)
+
+    def _place(self, thing: object) -> int:
+        found = self._index.get(id(thing))
+        if found is None:
+            found = self._index[id(thing)] = len(self._book)
+            self._book.append(thing)
+            self._holds.append(Hold())
+        return found
+
+    def _climb(self, frontier: list[int]) -> list[int]:
+        """Note who refers to these objects; return the containers that this brought in."""
+        first_new = len(self._book)
+        asked = tuple([self._book[place] for place in frontier])
+        for referrer in gc.get_referrers(*asked):
+            # 3.14 reports the tuple of arguments; it is gone by the time that anything is counted.
+            if referrer is self._book or referrer is asked:
+                continue
+            kind = kind_of(type(referrer))
+            if kind in _SUSPENDED and _is_running(referrer, kind):
+                continue
+            referents = exact(referrer, kind) if kind in _SUSPENDED else gc.get_referents(referrer)
+            for referent in referents:
+                place = self._index.get(id(referent))
+                if place is not None and place < first_new:
+                    self._note(place, referrer, kind)
+        return list(range(first_new, len(self._book)))
+
+    def _note(self, place: int, referrer: Any, kind: int) -> None:
+        hold = self._holds[place]
+        if id(referrer) in self._friends:
+            # What the survey has explained isn't in a task's needs; a container's count includes it.
+            hold.edges += not self._is_task(place)
+            return
+        hold.edges += 1
+        if id(referrer) in self._own or kind == FRAME:
+            return
+        held = self._book[place]
+        is_task = self._is_task(place)
+        if is_container(referrer):
+            self._note_container(hold, referrer, held, is_task=is_task)
+        elif kind in _SUSPENDED:
+            self._settle(hold, f"a local variable of {referrer.__qualname__}", live=True)
+        elif type(referrer) is types.BuiltinMethodType:
+            if referrer.__name__ not in _GIVES_NOTHING or is_task:
+                self._settle(hold, f"the method {referrer.__qualname__}", live=True)
+        elif kind != FUNCTION or is_task:
+            self._note_owner(hold, referrer, held, is_task=is_task)
+
+    def _note_owner(self, hold: Hold, referrer: Any, held: object, *, is_task: bool) -> None:
+        if type(held) is dict and _attributes_of(referrer) is held:
+            hold.owner = _class_name(referrer)
+        else:
+            self._settle(hold, *_attribute(referrer, held, is_task=is_task))
+
+    def _note_container(self, hold: Hold, container: Any, held: object, *, is_task: bool) -> None:
+        module = _module_of(container)
+        if module:
+            name = f"{module}:{_key(container, held)}"
+            self._settle(hold, name if is_task else f"{name} ({type(held).__name__})", live=is_task)
+        elif (above := self._place(container)) not in hold.climb:
+            hold.climb.append(above)
+
+    def _is_task(self, place: int) -> bool:
+        return kind_of(type(self._book[place])) == TASK
+
+    @staticmethod
+    def _settle(hold: Hold, name: str, live: bool) -> None:
+        hold.names.append(name)
+        if live:
+            hold.live = hold.live or name
+
+    def _judge(self, place: int, child: int, seen: set[int]) -> Hold:
+        """Say who holds a container, and whether something that runs does."""
+        if place in seen:
+            return Hold()
+        seen.add(place)
+        hold = self._holds[place]
+        names, live = list(hold.names), hold.live
+        if hold.owner:
+            names.append(f"{hold.owner}.{self._label(place, child)}")
+        if self._is_task(child) and (hold.owner or type(self._book[place]) is types.CellType):
+            live = live or (names[-1] if hold.owner else "a closure's variable")
+        for above in hold.climb:
+            further = self._judge(above, place, seen)
+            names.extend(further.names)
+            live = live or further.live
+        if not live and self._counts[place] > hold.edges + self._seen_by_observer(place):
+            live = UNSEEN
+        return Hold(hold.edges, names=names, live=live)
+
+    def _seen_by_observer(self, place: int) -> int:
+        """Count the references to a container from the functions that ask."""
+        container = self._book[place]
+        allowed = self._observed.get(id(container), 0)
+        if type(container) is tuple and len(container) == len(self._arguments) and self._counts[place] == 1:
+            # Before 3.12 a call with ``*tasks`` keeps a second tuple of the arguments until it returns.
+            allowed += all(mine is theirs for mine, theirs in zip(self._arguments, container, strict=True))
+        return allowed
+
+    def _label(self, place: int, child: int) -> str:
+        held = self._book[child]
+        kind = "" if self._is_task(child) else f" ({type(held).__name__})"
+        return f"{_key(self._book[place], held)} attribute{kind}"
+
+
+def _is_running(referrer: Any, kind: int) -> bool:
+    if kind == COROUTINE:
+        return bool(referrer.cr_running)
+    if kind == GENERATOR:
+        return bool(referrer.gi_running)
+    return not getattr(referrer, "ag_suspended", True)
+
+
+def _module_of(mapping: object) -> str:
+    """Return the name of the module whose variables these are."""
+    if type(mapping) is not dict:
+        return ""
+    name = mapping.get("__name__")
+    module = sys.modules.get(name) if type(name) is str else None
+    if module is None or not is_a(type(module), types.ModuleType):
+        return ""
+    return name if _module_members(module) is mapping else ""  # type: ignore[return-value]
+
+
+def _key(mapping: Any, held: object) -> str:
+    """Name the entry of a dict under which something is kept."""
+    if type(mapping) is dict:
+        for key, value in list(mapping.items()):
+            if value is held and type(key) is str:
+                return key
+    return "?"
+
+
+def _is_class(thing: object) -> bool:
+    return is_a(type(thing), type)
+
+
+def _class_name(thing: Any) -> str:
+    cls = thing if _is_class(thing) else type(thing)
+    module = members(cls).get("__module__")
+    return f"{module}.{_qualname(cls)}" if type(module) is str else _qualname(cls)
+
+
+def _attributes_of(thing: Any) -> object:
+    """Return the dict in which an object made in Python, or a class, keeps its attributes."""
+    if _is_class(thing):
+        return gc.get_referents(members(thing))[0]
+    for base in mro(type(thing)):
+        descriptor = members(base).get("__dict__")
+        if type(descriptor) is types.GetSetDescriptorType:
+            return descriptor.__get__(thing)
+    return None
+
+
+def _attribute(referrer: Any, held: object, *, is_task: bool) -> tuple[str, bool]:
+    """Name an object that refers to another one, and say whether it could cancel a task."""
+    kind = kind_of(type(referrer))
+    kept = "" if is_task else f" ({type(held).__name__})"
+    if kind in {TASK, FUTURE}:
+        return "the result or the waiter of another task", is_task
+    if not made_in_python(type(referrer)):
+        return f"a {_class_name(referrer)}", True
+    key = _key(_attributes_of(referrer), held)
+    if key == "?":
+        key = _slot(referrer, held)
+    # A task group cancels what it holds when its parent is cancelled.
+    live = is_task or is_a(type(referrer), asyncio.TaskGroup)
+    return f"{_class_name(referrer)}.{key} attribute{kept}", live
+
+
+def _slot(thing: Any, held: object) -> str:
+    for base in mro(type(thing)):
+        for name, member in list(members(base).items()):
+            if type(member) is types.MemberDescriptorType:
+                with contextlib.suppress(AttributeError):
+                    if member.__get__(thing) is held:
+                        return name
+    return "?"
