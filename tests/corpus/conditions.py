@@ -85,6 +85,7 @@ async def the_wrong_waiter_is_woken(stage):
     await asyncio.sleep(0)
     for fruit in ("pears", "apples"):
         await shop.fill(fruit, shop.changed.notify)
+        await asyncio.sleep(0.001)
 
 
 @fixes(the_wrong_waiter_is_woken)
@@ -95,6 +96,7 @@ async def every_waiter_is_woken(stage):
     await asyncio.sleep(0)
     for fruit in ("pears", "apples"):
         await shop.fill(fruit, shop.changed.notify_all)
+        await asyncio.sleep(0.001)
 
 
 @leaks
