@@ -31,7 +31,7 @@ if uvloop is not None:
     LOOPS["uvloop"] = uvloop.new_event_loop
 
 # What is no family.
-APART = {"channels", "check", "contents", "stage"}
+APART = {"channels", "check", "contents", "runner", "stage"}
 # Programs sleep for at most 5 ms when time is their subject: a window without change this long is the end.
 QUIET = 0.015
 # A woken task that needs a thread or a child process to get going is given this long on a busy machine.

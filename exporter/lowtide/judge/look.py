@@ -2,8 +2,8 @@
 
 The group of a task is every task that would have to run first: those that could reach the future it waits on,
 those that could reach theirs, and so on.
-It is stranded when each of them waits on a pending future, and every object through which those futures can be
-reached is referred to by nothing but the group: as many references as its count says, and no weak one.
+It is stranded when each of them waits on a pending future, and every object through which those futures can
+be reached is referred to by nothing but the group: as many references as its count says, and no weak one.
 This is the greatest fixpoint: all of a circle, or none of it.
 
 Two things are no way to wake a task, and nothing else is left out:

@@ -1,6 +1,7 @@
 """``prove``: say of pending tasks whether anything is left that could wake them, and who holds them."""
 
 import asyncio
+import asyncio.tasks
 import gc
 import sys
 import types
@@ -12,13 +13,14 @@ from typing import Any
 
 from lowtide.judge.heap import Trace
 from lowtide.judge.holders import Grip, grip_of
-from lowtide.judge.kinds import TASK, kind_of
-from lowtide.judge.look import STRANDED, WAKEABLE, Look, look_at
+from lowtide.judge.kinds import TASK, is_a, kind_of
+from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, place_of, waiting_on
 
 UNWAKEABLE = "unwakeable"
 CANCEL_ONLY = "cancel_only"
+_PyTask: type = asyncio.tasks._PyTask  # type: ignore[attr-defined]  # noqa: SLF001 - its only name
 # An explicit question may take longer than one slice of the continuous part.
 _MOST_OBJECTS = 20_000
 
@@ -66,6 +68,8 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
 
 
 def _check(task: Any, loop: AbstractEventLoop) -> None:
+    if is_a(type(task), _PyTask):
+        return
     if kind_of(type(task)) != TASK:
         raise ValueError(f"should be an asyncio task, is {type(task).__name__}")
     if task_done(task):
@@ -77,6 +81,9 @@ def _check(task: Any, loop: AbstractEventLoop) -> None:
 def _prove(
     tasks: tuple[Any, ...], index: int, loop: AbstractEventLoop, mirrors: list[Any], observed: Counter[int]
 ) -> Proof:
+    if is_a(type(tasks[index]), _PyTask):
+        why = "is a task of asyncio's Python implementation, and only those of the C one can be judged"
+        return Proof(UNKNOWN, "", Place("", "", 0), why, (), ())
     look = look_at(tasks[index], loop, _MOST_OBJECTS)
     if look.verdict != STRANDED:
         return _proof(tasks[index], look.verdict, look.why or _who_could_wake(look))
@@ -162,14 +169,15 @@ def _observed() -> tuple[Counter[int], list[dict[str, Any]]]:
 
     Before 3.13 reading them leaves a copy in the frame; those copies are returned, to be emptied.
     """
-    frames = list(_observers(sys._getframe(2)))  # noqa: SLF001 - documented, and there is no other way
     counts: Counter[int] = Counter()
     mirrors: list[dict[str, Any]] = []
-    for frame in frames:
+    for frame in _observers(sys._getframe(2)):  # noqa: SLF001 - documented, and there is no other way
         if not frame.f_code.co_flags & 1:  # a module's or class's body: its variables are found as a dict
             continue
         variables: Any = frame.f_locals
-        counts.update(id(value) for value in variables.values())
+        # Twice: while a call goes on, its caller may have a variable on its stack too.
+        for value in variables.values():
+            counts[id(value)] += 2
         if type(variables) is dict:
             mirrors.append(variables)
     return counts, mirrors
