@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import lowtide
+
 from tests.corpus import check
 from tests.corpus.stage import Program
 
@@ -44,7 +45,9 @@ def _proofs(pending):
 
 
 def _weigh(outcome: Outcome, proof: lowtide.Proof, *, is_provable: bool) -> None:
-    says = f"{outcome.program.name}: {proof.grade}, {proof.why}; held by {', '.join(proof.holders) or 'nothing'}"
+    says = (
+        f"{outcome.program.name}: {proof.grade}, {proof.why}; held by {', '.join(proof.holders) or 'nothing'}"
+    )
     if not is_provable:
         if proof.grade == "unwakeable":
             outcome.false.append(says)
@@ -72,7 +75,8 @@ class Figures:
         share = 100 * self.proven / max(self.programs, 1)
         return (
             f"{self.proven} of {self.programs} provable leaking programs wholly proven ({share:.1f} %), "
-            f"{self.proven_tasks} of {self.tasks} tasks; {self.unharmed} others, {len(self.false)} false verdicts"
+            f"{self.proven_tasks} of {self.tasks} tasks; "
+            f"{self.unharmed} others, {len(self.false)} false verdicts"
         )
 
 

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,8 @@ _SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
 
 _qualname = type.__dict__["__qualname__"].__get__
 _module_members: Callable[[Any], dict[str, Any]] = vars(types.ModuleType)["__dict__"].__get__
+# A task group cancels what it holds when its parent is cancelled; timers and finalizers call what they hold.
+_ACTORS: tuple[type, ...] = (asyncio.TaskGroup, asyncio.Handle, weakref.finalize._Info)  # type: ignore[attr-defined]  # noqa: SLF001
 UNSEEN = "something unseen: a running function's local variable, or C code"
 
 
@@ -54,6 +57,8 @@ class Hold:
     owner: str = ""
     names: list[str] = field(default_factory=list)
     live: str = ""
+    # Stranded tasks of other groups, by id, that have it in a local variable.
+    depends: set[int] = field(default_factory=set)
     climb: list[int] = field(default_factory=list)
 
 
@@ -62,24 +67,30 @@ class Trace:
 
     def __init__(
         self,
-        own: Iterable[object],
-        friends: set[int],
-        observed: Mapping[int, int],
+        friends: Iterable[int],
+        *,
+        own: Iterable[object] = (),
+        stuck: Mapping[int, int] | None = None,
+        observed: Mapping[int, int] | None = None,
         arguments: tuple[object, ...] = (),
     ) -> None:
         self._arguments = arguments
+        self._stuck = stuck or {}
         self._book: list[Any] = [object()]
         self._index: dict[int, int] = {}
         self._holds: list[Hold] = [Hold()]
-        self._own = {id(thing) for thing in own} | {id(self._book)}
-        self._friends = friends
-        self._observed = observed
+        self._own = {id(thing) for thing in (*own, arguments)}
+        # What the look has explained, and the lists that hold the tasks for it.
+        self._friends = set(friends)
+        self._observed = observed or {}
+        # Objects of which a container is an attribute.
+        self._keepers: set[int] = set()
         # References to each object apart from the book's own, counted when all are found.
         self._counts: list[int] = []
 
     def ask(self, tasks: list[Any]) -> None:
         """Find the holders of these tasks, and theirs, in as many passes as there are levels."""
-        self._own.add(id(tasks))
+        self._friends.add(id(tasks))
         frontier = [self._place(task) for task in tasks[:_MOST_ASKED]]
         for task in tasks[_MOST_ASKED:]:
             self._place(task)
@@ -96,13 +107,15 @@ class Trace:
         hold = self._holds[place]
         names = list(hold.names)
         live = hold.live
+        depends = set(hold.depends)
         for container in hold.climb:
             above = self._judge(container, place, set())
             names.extend(above.names)
             live = live or above.live
+            depends |= above.depends
         if not live and needs > hold.edges + self._observed.get(id(task), 0):
             live = UNSEEN
-        return Hold(hold.edges, names=list(dict.fromkeys(names)), live=live)
+        return Hold(hold.edges, names=list(dict.fromkeys(names)), live=live, depends=depends)
 
     def _place(self, thing: object) -> int:
         found = self._index.get(id(thing))
@@ -132,23 +145,29 @@ class Trace:
 
     def _note(self, place: int, referrer: Any, kind: int) -> None:
         hold = self._holds[place]
-        if id(referrer) in self._friends:
-            # What the survey has explained isn't in a task's needs; a container's count includes it.
-            hold.edges += not self._is_task(place)
-            return
-        hold.edges += 1
-        if id(referrer) in self._own or kind == FRAME:
-            return
-        held = self._book[place]
         is_task = self._is_task(place)
-        if is_container(referrer):
+        is_friend = id(referrer) in self._friends
+        # What the survey has explained isn't in a task's needs; a container's count includes it.
+        hold.edges += not (is_friend and is_task)
+        if not is_friend and id(referrer) not in self._own and kind != FRAME:
+            self._sort(place, referrer, kind, is_task=is_task)
+
+    def _sort(self, place: int, referrer: Any, kind: int, *, is_task: bool) -> None:
+        hold, held = self._holds[place], self._book[place]
+        if kind in _SUSPENDED and id(referrer) in self._stuck:
+            hold.depends.add(self._stuck[id(referrer)])
+        elif place in self._keepers and kind not in _SUSPENDED:
+            return  # an object's own holders matter only where they run
+        elif is_container(referrer):
             self._note_container(hold, referrer, held, is_task=is_task)
         elif kind in _SUSPENDED:
             self._settle(hold, f"a local variable of {referrer.__qualname__}", live=True)
         elif type(referrer) is types.BuiltinMethodType:
             if referrer.__name__ not in _GIVES_NOTHING or is_task:
                 self._settle(hold, f"the method {referrer.__qualname__}", live=True)
-        elif kind != FUNCTION or is_task:
+        elif kind == FUNCTION:
+            self._settle(hold, f"the function {referrer.__qualname__}", live=True)
+        else:
             self._note_owner(hold, referrer, held, is_task=is_task)
 
     def _note_owner(self, hold: Hold, referrer: Any, held: object, *, is_task: bool) -> None:
@@ -156,6 +175,11 @@ class Trace:
             hold.owner = _class_name(referrer)
         else:
             self._settle(hold, *_attribute(referrer, held, is_task=is_task))
+        if not is_task and not _is_class(referrer) and made_in_python(type(referrer)):
+            # A function that has the object in a local variable, its methods above all, has the container.
+            keeper = self._place(referrer)
+            self._keepers.add(keeper)
+            hold.climb.append(keeper)
 
     def _note_container(self, hold: Hold, container: Any, held: object, *, is_task: bool) -> None:
         module = _module_of(container)
@@ -180,7 +204,7 @@ class Trace:
             return Hold()
         seen.add(place)
         hold = self._holds[place]
-        names, live = list(hold.names), hold.live
+        names, live, depends = list(hold.names), hold.live, set(hold.depends)
         if hold.owner:
             names.append(f"{hold.owner}.{self._label(place, child)}")
         if self._is_task(child) and (hold.owner or type(self._book[place]) is types.CellType):
@@ -189,9 +213,10 @@ class Trace:
             further = self._judge(above, place, seen)
             names.extend(further.names)
             live = live or further.live
+            depends |= further.depends
         if not live and self._counts[place] > hold.edges + self._seen_by_observer(place):
             live = UNSEEN
-        return Hold(hold.edges, names=names, live=live)
+        return Hold(hold.edges, names=names, live=live, depends=depends)
 
     def _seen_by_observer(self, place: int) -> int:
         """Count the references to a container from the functions that ask."""
@@ -262,14 +287,13 @@ def _attribute(referrer: Any, held: object, *, is_task: bool) -> tuple[str, bool
     kind = kind_of(type(referrer))
     kept = "" if is_task else f" ({type(held).__name__})"
     if kind in {TASK, FUTURE}:
-        return "the result or the waiter of another task", is_task
+        return "the result of a future", True
     if not made_in_python(type(referrer)):
         return f"a {_class_name(referrer)}", True
     key = _key(_attributes_of(referrer), held)
     if key == "?":
         key = _slot(referrer, held)
-    # A task group cancels what it holds when its parent is cancelled.
-    live = is_task or is_a(type(referrer), asyncio.TaskGroup)
+    live = is_task or any(is_a(type(referrer), actor) for actor in _ACTORS)
     return f"{_class_name(referrer)}.{key} attribute{kept}", live
 
 

@@ -61,7 +61,7 @@ def grip_of(look: Look, most: int) -> Grip:
 def _grip(look: Look, most: int) -> Grip:
     grip = Grip(list(look.tasks), set(look.closure))
     for task in grip.tasks:  # grows: whoever could cancel a task must be stranded too
-        for other in _walk(look.survey, task, grip):
+        for other in _holding_tasks(look.survey, task, grip):
             if other in grip.tasks:
                 continue
             further = widest_look(look.survey, other, most)
@@ -75,26 +75,39 @@ def _grip(look: Look, most: int) -> Grip:
     return grip
 
 
-def _walk(survey: Survey, task: int, grip: Grip) -> list[int]:
-    """Walk back from a task to those that hold it; return the tasks met."""
+def _holding_tasks(survey: Survey, task: int, grip: Grip) -> list[int]:
+    """Walk back from a task to the tasks that hold it, and note what the survey can't explain."""
     met: list[int] = []
     grip.needs[task] = counted(survey, [task])[0][0]
-    direct = set(survey.sources[task])
-    back = list(direct)
-    while back and not grip.blocker:
+    for source in set(survey.sources[task]):
+        beyond, stranger = _walk(survey, task, source, grip.known)
+        if stranger and is_container(survey.objects[source]):
+            grip.needs[task] += survey.sources[task].count(source)
+        elif stranger:
+            _block(grip, survey.objects[stranger])
+        else:
+            met.extend(beyond)
+    return met
+
+
+def _walk(survey: Survey, task: int, source: int, known: set[int]) -> tuple[list[int], int]:
+    """Walk back from one holder; return the tasks met, or the first object that somebody else refers to."""
+    met: list[int] = []
+    seen = {task}
+    back = [source]
+    while back:
         place = back.pop()
-        if place == task or place in grip.known or survey.kind(place) == FRAME:
+        if place in seen or place in known or survey.kind(place) == FRAME:
             continue
+        seen.add(place)
         if survey.is_pending_task(place):
             met.append(place)
         elif _is_explained(survey, place):
-            grip.known.add(place)
             back.extend(survey.sources[place])
-        elif place in direct and is_container(survey.objects[place]):
-            grip.needs[task] += survey.sources[task].count(place)
         else:
-            _block(grip, survey.objects[place])
-    return met
+            return [], place
+    known.update(seen.difference(met, (task,)))
+    return met, 0
 
 
 def _is_explained(survey: Survey, place: int) -> bool:

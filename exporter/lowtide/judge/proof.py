@@ -8,15 +8,15 @@ import types
 from asyncio import AbstractEventLoop
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from lowtide.judge.heap import Trace
-from lowtide.judge.holders import Grip, grip_of
+from lowtide.judge.heap import Hold, Trace
+from lowtide.judge.holders import Grip, grip_of, is_container
 from lowtide.judge.kinds import TASK, is_a, kind_of
 from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
-from lowtide.judge.waits import Place, place_of, waiting_on
+from lowtide.judge.waits import Place, chain, place_of, waiting_on
 
 UNWAKEABLE = "unwakeable"
 CANCEL_ONLY = "cancel_only"
@@ -58,12 +58,16 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     loop = asyncio.get_running_loop()
     for index in range(len(tasks)):
         _check(tasks[index], loop)
-    observed, mirrors = _observed()
+    stuck: dict[int, int] = {}
+    # By index throughout: a local variable of ours that held a task would count as one of its holders.
+    for index in range(len(tasks)):
+        if _is_judged(type(tasks[index])) and look_at(tasks[index], loop, _MOST_OBJECTS).verdict == STRANDED:
+            stuck.update(dict.fromkeys(map(id, chain(tasks[index])), id(tasks[index])))
+    call = _Call(tasks, loop, stuck, *_observed())
     try:
-        # By index: a local variable of ours that holds a task would count as one of its holders.
-        return [_prove(tasks, index, loop, mirrors, observed) for index in range(len(tasks))]
+        return call.proofs()
     finally:
-        for mirror in mirrors:
+        for mirror in call.mirrors:
             mirror.clear()
 
 
@@ -78,52 +82,77 @@ def _check(task: Any, loop: AbstractEventLoop) -> None:
         raise ValueError(f"task {name_of(task)!r} is of another loop: call prove() in that loop's thread")
 
 
-def _prove(
-    tasks: tuple[Any, ...], index: int, loop: AbstractEventLoop, mirrors: list[Any], observed: Counter[int]
-) -> Proof:
-    if is_a(type(tasks[index]), _PyTask):
-        why = "is a task of asyncio's Python implementation, and only those of the C one can be judged"
-        return Proof(UNKNOWN, "", Place("", "", 0), why, (), ())
-    look = look_at(tasks[index], loop, _MOST_OBJECTS)
-    if look.verdict != STRANDED:
-        return _proof(tasks[index], look.verdict, look.why or _who_could_wake(look))
-    grip = grip_of(look, _MOST_OBJECTS)
-    if grip.blocker:
-        names, live = [grip.blocker], grip.blocker
-    else:
-        names, live = _held(look, grip, [tasks, *mirrors], observed)
-    on = waiting_on(tasks[index])
-    group = tuple(name_of(look.survey.objects[place]) for place in look.tasks)
-    if grip.deadline:
-        return _proof(tasks[index], WAKEABLE, f"{live} will cancel it", names, group)
-    why = _why(look, on)
-    if live:
-        return _proof(tasks[index], CANCEL_ONLY, f"{why}; only {live} could cancel it", names, group)
-    return _proof(tasks[index], UNWAKEABLE, why, names, group)
+@dataclass(slots=True)
+class _Call:
+    """One call of ``prove``: its tasks, and what the functions that made it hold."""
+
+    tasks: tuple[Any, ...]
+    loop: AbstractEventLoop
+    # The coroutines in which the stranded ones among the tasks are suspended, and which of them.
+    stuck: dict[int, int]
+    observed: Counter[int]
+    mirrors: list[Any]
+
+    def proofs(self) -> list[Proof]:
+        found = [self._prove(index) for index in range(len(self.tasks))]
+        safe = {id(self.tasks[index]) for index, (proof, _) in enumerate(found) if proof.grade == UNWAKEABLE}
+        changed = True
+        while changed:
+            changed = False
+            for index, (proof, depends) in enumerate(found):
+                if proof.grade == UNWAKEABLE and not depends <= safe:
+                    safe.discard(id(self.tasks[index]))
+                    why = f"{proof.why}; a task that holds it could be cancelled, and cancel it"
+                    found[index] = (replace(proof, grade=CANCEL_ONLY, why=why), depends)
+                    changed = True
+        return [proof for proof, _ in found]
+
+    def _prove(self, index: int) -> tuple[Proof, set[int]]:
+        if not _is_judged(type(self.tasks[index])):
+            why = "is a task of asyncio's Python implementation, and only those of the C one can be judged"
+            return Proof(UNKNOWN, "", Place("", "", 0), why, (), ()), set()
+        look = look_at(self.tasks[index], self.loop, _MOST_OBJECTS)
+        if look.verdict != STRANDED:
+            return _proof(self.tasks[index], look.verdict, look.why or _who_could_wake(look)), set()
+        grip = grip_of(look, _MOST_OBJECTS)
+        hold = Hold(names=[grip.blocker], live=grip.blocker) if grip.blocker else self._held(look, grip)
+        group = tuple(name_of(look.survey.objects[place]) for place in look.tasks)
+        grade, why = UNWAKEABLE, _why(look, waiting_on(self.tasks[index]))
+        if grip.deadline:
+            grade, why = WAKEABLE, f"{hold.live} will cancel it"
+        elif hold.live:
+            grade, why = CANCEL_ONLY, f"{why}; only {hold.live} could cancel it"
+        return _proof(self.tasks[index], grade, why, hold.names, group), hold.depends
+
+    def _held(self, look: Look, grip: Grip) -> Hold:
+        """Ask the heap for the holders of every task of the group that the survey couldn't explain."""
+        objects = look.survey.objects
+        asked = [place for place in grip.tasks if grip.needs[place] > 0]
+        total = Hold()
+        if not asked:
+            return total
+        friends = {id(objects), *(id(objects[place]) for place in (*grip.known, *grip.tasks))}
+        trace = Trace(
+            friends, own=self.mirrors, stuck=self.stuck, observed=self.observed, arguments=self.tasks
+        )
+        trace.ask([objects[place] for place in asked])
+        for place in asked:
+            hold = trace.answer(objects[place], grip.needs[place])
+            total.names.extend(name for name in hold.names if name not in total.names)
+            total.live = total.live or hold.live
+            total.depends |= hold.depends
+        total.depends -= {id(objects[place]) for place in grip.tasks}
+        return total
+
+
+def _is_judged(cls: type) -> bool:
+    return not is_a(cls, _PyTask)
 
 
 def _proof(task: Any, grade: str, why: str, names: Iterable[str] = (), group: tuple[str, ...] = ()) -> Proof:
     on = waiting_on(task) if waiting_for(task) is not None else ""
     why = f"waits on {on}; {why}" if on else why
     return Proof(grade, on, place_of(task), why, tuple(names), group or (name_of(task),))
-
-
-def _held(look: Look, grip: Grip, own: list[Any], observed: Counter[int]) -> tuple[list[str], str]:
-    """Ask the heap for the holders of every task of the group that the survey couldn't explain."""
-    objects = look.survey.objects
-    friends = {id(objects[place]) for place in grip.known} | {id(objects[place]) for place in grip.tasks}
-    asked = [place for place in grip.tasks if grip.needs[place] > 0]
-    if not asked:
-        return [], ""
-    trace = Trace([objects, *own], friends, observed, own[0])
-    trace.ask([objects[place] for place in asked])
-    names: list[str] = []
-    live = ""
-    for place in asked:
-        hold = trace.answer(objects[place], grip.needs[place])
-        names.extend(hold.names)
-        live = live or hold.live
-    return list(dict.fromkeys(names)), live
 
 
 _NOUNS = {"Queue": "the queue", "Lock": "the lock", "Event": "the event", "Condition": "the condition",
@@ -177,7 +206,8 @@ def _observed() -> tuple[Counter[int], list[dict[str, Any]]]:
         variables: Any = frame.f_locals
         # Twice: while a call goes on, its caller may have a variable on its stack too.
         for value in variables.values():
-            counts[id(value)] += 2
+            counts[id(value)] += 2 if is_container(value) else 1
+            del value
         if type(variables) is dict:
             mirrors.append(variables)
     return counts, mirrors
