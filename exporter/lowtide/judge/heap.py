@@ -35,8 +35,6 @@ from lowtide.judge.survey import exact, getrefcount
 
 # Containers in containers, as in ``dict[str, set[Task]]``; deeper ones count as held by somebody.
 _DEEPEST = 4
-# Each more makes the one C call slower; a container found through one task speaks for all tasks in it.
-_MOST_ASKED = 8
 # Methods of a container that give nothing out: the asyncio documentation recommends discard as a callback.
 _GIVES_NOTHING = {"add", "append", "appendleft", "clear", "discard", "remove"}
 _SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
@@ -57,6 +55,8 @@ class Hold:
     owner: str = ""
     names: list[str] = field(default_factory=list)
     live: str = ""
+    # Whether references are left for which nobody was found.
+    unseen: bool = False
     # Stranded tasks of other groups, by id, that have it in a local variable.
     depends: set[int] = field(default_factory=set)
     climb: list[int] = field(default_factory=list)
@@ -76,6 +76,7 @@ class Trace:
     ) -> None:
         self._arguments = arguments
         self._stuck = stuck or {}
+        self._asked = 0
         self._book: list[Any] = [object()]
         self._index: dict[int, int] = {}
         self._holds: list[Hold] = [Hold()]
@@ -85,14 +86,20 @@ class Trace:
         self._observed = observed or {}
         # Objects of which a container is an attribute.
         self._keepers: set[int] = set()
+        # One container may hold 100,000 tasks: it is judged once for all of them.
+        self._judged: dict[tuple[int, int], Hold] = {}
         # References to each object apart from the book's own, counted when all are found.
         self._counts: list[int] = []
 
-    def ask(self, tasks: list[Any]) -> None:
-        """Find the holders of these tasks, and theirs, in as many passes as there are levels."""
+    def ask(self, tasks: list[Any], most: int) -> None:
+        """Find the holders of the first of these tasks, and theirs, in as many passes as there are levels.
+
+        The other tasks are recognised in the containers that turn up.
+        """
+        self._asked = most
         self._friends.add(id(tasks))
-        frontier = [self._place(task) for task in tasks[:_MOST_ASKED]]
-        for task in tasks[_MOST_ASKED:]:
+        frontier = [self._place(task) for task in tasks[:most]]
+        for task in tasks[most:]:
             self._place(task)
         for _ in range(_DEEPEST):
             frontier = self._climb(frontier) if frontier else []
@@ -107,15 +114,23 @@ class Trace:
         hold = self._holds[place]
         names = list(hold.names)
         live = hold.live
-        depends = set(hold.depends)
+        depends = hold.depends
         for container in hold.climb:
             above = self._judge(container, place, set())
             names.extend(above.names)
             live = live or above.live
-            depends |= above.depends
-        if not live and needs > hold.edges + self._observed.get(id(task), 0):
-            live = UNSEEN
-        return Hold(hold.edges, names=list(dict.fromkeys(names)), live=live, depends=depends)
+            depends = depends | above.depends if depends else above.depends
+        unseen = needs > hold.edges + self._observed.get(id(task), 0)
+        live = live or (UNSEEN if unseen else "")
+        return Hold(hold.edges, unseen=unseen, names=list(dict.fromkeys(names)), live=live, depends=depends)
+
+    def was_asked(self, task: Any) -> bool:
+        """Say whether this task's own referrers were asked for, not only those of others."""
+        return self._index[id(task)] <= self._asked
+
+    def references(self, task: Any) -> int:
+        """Return how many references a task had when all was found, apart from the trace's own two."""
+        return self._counts[self._index[id(task)]] - 1
 
     def _place(self, thing: object) -> int:
         found = self._index.get(id(thing))
@@ -200,9 +215,16 @@ class Trace:
 
     def _judge(self, place: int, child: int, seen: set[int]) -> Hold:
         """Say who holds a container, and whether something that runs does."""
+        key = (place, 0 if self._is_task(child) else child)
+        if key in self._judged:
+            return self._judged[key]
         if place in seen:
             return Hold()
         seen.add(place)
+        self._judged[key] = judged = self._judge_anew(place, child, seen)
+        return judged
+
+    def _judge_anew(self, place: int, child: int, seen: set[int]) -> Hold:
         hold = self._holds[place]
         names, live, depends = list(hold.names), hold.live, set(hold.depends)
         if hold.owner:

@@ -17,7 +17,7 @@ import sys
 import weakref
 from asyncio import AbstractEventLoop
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 from lowtide.judge.kinds import ASYNC_GENERATOR, FRAME, TASK, kind_of
@@ -28,6 +28,9 @@ from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount
 _STAGES = (24, 72, 216, 648)
 # An ordinary look takes well under a millisecond; one that finds this much takes about three.
 MOST_OBJECTS = 2000
+
+# Each pass over the heap explains one object more.
+_MOST_PASSES = 4
 
 STRANDED = "stranded"
 WAKEABLE = "wakeable"
@@ -77,6 +80,29 @@ def widest_look(survey: Survey, start: int, most: int) -> Look:
             survey, UNKNOWN, f"can reach more than {most} objects, which is more than one look covers"
         )
     return look
+
+
+def see_through_frames(look: Look) -> Look:
+    """Look again, with the frames that are over and hold what the task waits for.
+
+    A traceback keeps the frames it passed through, and they keep their locals, often a lock or a queue; most
+    can't be reached from the task. Finding them costs a pass over the heap for each object that they hold.
+    """
+    survey = look.survey
+    for _ in range(_MOST_PASSES):
+        if not look.open_at or not _take_in_frames(survey, look.open_at):
+            break
+        look = _examine(survey, 1)
+    return look
+
+
+def _take_in_frames(survey: Survey, place: int) -> bool:
+    before = len(survey.sources[place])
+    for referrer in gc.get_referrers(survey.objects[place]):
+        if type(referrer) is FrameType:
+            survey.enter(survey.place(referrer))
+    # A frame that still runs reports nothing, and so explains nothing.
+    return len(survey.sources[place]) > before
 
 
 def _examine(survey: Survey, start: int) -> Look:

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of, is_container
 from lowtide.judge.kinds import TASK, is_a, kind_of
-from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at
+from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, see_through_frames
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 
-UNWAKEABLE = "unwakeable"
-CANCEL_ONLY = "cancel_only"
 _PyTask: type = asyncio.tasks._PyTask  # type: ignore[attr-defined]  # noqa: SLF001 - its only name
+# Each more makes the one C call of a pass over the heap slower.
+_MOST_ASKED = 64
 # An explicit question may take longer than one slice of the continuous part.
 _MOST_OBJECTS = 20_000
 
@@ -61,7 +62,7 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     stuck: dict[int, int] = {}
     # By index throughout: a local variable of ours that held a task would count as one of its holders.
     for index in range(len(tasks)):
-        if _is_judged(type(tasks[index])) and look_at(tasks[index], loop, _MOST_OBJECTS).verdict == STRANDED:
+        if _is_judged(type(tasks[index])) and _look(tasks[index], loop).verdict == STRANDED:
             stuck.update(dict.fromkeys(map(id, chain(tasks[index])), id(tasks[index])))
     call = _Call(tasks, loop, stuck, *_observed())
     try:
@@ -111,7 +112,7 @@ class _Call:
         if not _is_judged(type(self.tasks[index])):
             why = "is a task of asyncio's Python implementation, and only those of the C one can be judged"
             return Proof(UNKNOWN, "", Place("", "", 0), why, (), ()), set()
-        look = look_at(self.tasks[index], self.loop, _MOST_OBJECTS)
+        look = _look(self.tasks[index], self.loop)
         if look.verdict != STRANDED:
             return _proof(self.tasks[index], look.verdict, look.why or _who_could_wake(look)), set()
         grip = grip_of(look, _MOST_OBJECTS)
@@ -135,7 +136,7 @@ class _Call:
         trace = Trace(
             friends, own=self.mirrors, stuck=self.stuck, observed=self.observed, arguments=self.tasks
         )
-        trace.ask([objects[place] for place in asked])
+        trace.ask([objects[place] for place in asked], _MOST_ASKED)
         for place in asked:
             hold = trace.answer(objects[place], grip.needs[place])
             total.names.extend(name for name in hold.names if name not in total.names)
@@ -143,6 +144,11 @@ class _Call:
             total.depends |= hold.depends
         total.depends -= {id(objects[place]) for place in grip.tasks}
         return total
+
+
+def _look(task: Any, loop: AbstractEventLoop) -> Look:
+    look = look_at(task, loop, _MOST_OBJECTS)
+    return see_through_frames(look) if look.open_at else look
 
 
 def _is_judged(cls: type) -> bool:

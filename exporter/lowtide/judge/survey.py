@@ -48,6 +48,7 @@ _referents = gc.get_referents
 
 task_done: Callable[[Any], bool] = Task.done
 task_loop: Callable[[Any], object] = Task.get_loop
+task_cancelled: Callable[[Any], bool] = Task.cancelled
 name_of: Callable[[Any], str] = Task.get_name
 task_coroutine: Callable[[Any], Any] = Task.get_coro
 waiting_for: Callable[[Any], Any] = Task.__dict__["_fut_waiter"].__get__
@@ -82,6 +83,11 @@ class Survey:
             self.objects.append(thing)
             self.sources.append([])
         return found
+
+    @property
+    def entered(self) -> int:
+        """Return how many objects were entered so far."""
+        return len(self._entered)
 
     def kind(self, place: int) -> int:
         """Return the kind of the object at a place."""
