@@ -14,7 +14,7 @@ from tests.corpus.stage import Program
 
 # A frame that is over is no way to wake anybody, although the collector counts it as one:
 # such a task is stuck, and may be proven or not.
-THROUGH_FRAMES = "through a traceback"
+THROUGH_FRAMES = "traceback"
 
 
 @dataclass(slots=True)

@@ -50,16 +50,26 @@ class Grip:
 def grip_of(look: Look, most: int) -> Grip:
     """Find who could cancel any task of a stranded group, as far as the survey knows."""
     grip = _grip(look, most)
-    if (grip.blocker or any(need > 0 for need in grip.needs.values())) and look.survey.advance(
-        _WIDER
-    ) is not None:
+    if grip.blocker or any(need > 0 for need in grip.needs.values()):
         # The look stopped as soon as it was sure of the verdict: see whether more explains the holders too.
-        grip = _grip(look, most)
+        entered = look.survey.entered
+        look.survey.advance(_WIDER)
+        if look.survey.entered > entered:
+            grip = _grip(look, most)
     return grip
 
 
+def _own(grip: Grip, look: Look) -> None:
+    """Take in what a look has explained; whoever else has a task's coroutine can throw an error into it."""
+    grip.known.update(look.closure, look.coroutines)
+    counts, weak = counted(look.survey, look.coroutines)
+    if any(counts) or any(weak):
+        grip.blocker = "whoever has its coroutine"
+
+
 def _grip(look: Look, most: int) -> Grip:
-    grip = Grip(list(look.tasks), set(look.closure))
+    grip = Grip(list(look.tasks), set())
+    _own(grip, look)
     for task in grip.tasks:  # grows: whoever could cancel a task must be stranded too
         for other in _holding_tasks(look.survey, task, grip):
             if other in grip.tasks:
@@ -68,7 +78,7 @@ def _grip(look: Look, most: int) -> Grip:
             if further.verdict != STRANDED:
                 grip.blocker = "a local variable of a live task"
                 break
-            grip.known.update(further.closure)
+            _own(grip, further)
             grip.tasks.extend(task for task in further.tasks if task not in grip.tasks)
         if grip.blocker:
             break

@@ -7,7 +7,8 @@ be reached is referred to by nothing but the group: as many references as its co
 This is the greatest fixpoint: all of a circle, or none of it.
 
 Two things are no way to wake a task, and nothing else is left out:
-- holding a task: whoever does can only cancel it (see ``holders``);
+- holding a task, or the coroutine that it was made of, as ``asyncio.run`` does: whoever does can only cancel
+  it (see ``holders``);
 - holding a frame that is over, as tracebacks do: it never runs again, and reading locals through it is for
   debuggers.
 """
@@ -16,11 +17,11 @@ import gc
 import sys
 import weakref
 from asyncio import AbstractEventLoop
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType, FunctionType
 from typing import Any
 
-from lowtide.judge.kinds import ASYNC_GENERATOR, FRAME, TASK, kind_of
+from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, TASK, kind_of
 from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount, task_done
 
 # How far a look goes before it asks whether it has seen enough: most stuck groups are small, and most
@@ -48,6 +49,8 @@ class Look:
     why: str = ""
     tasks: list[int] = field(default_factory=list)
     closure: list[int] = field(default_factory=list)
+    # The coroutines that the tasks were made of.
+    coroutines: list[int] = field(default_factory=list)
     # The first object that something outside refers to, and by how many references.
     open_at: int = 0
     unexplained: int = 0
@@ -107,8 +110,9 @@ def _take_in_frames(survey: Survey, place: int) -> bool:
 
 def _examine(survey: Survey, start: int) -> Look:
     """Follow the references back from the future, through everything met, to the tasks behind it."""
-    tasks, seen = [start], {start}
-    closure: list[int] = []
+    look = Look(survey, STRANDED, tasks=[start])
+    seen = {start}
+    tasks = look.tasks
     for task in tasks:
         survey.enter(task)
         waiting = survey.waits[task]
@@ -117,19 +121,26 @@ def _examine(survey: Survey, start: int) -> Look:
         if waiting in seen:
             continue
         seen.add(waiting)
-        _follow_back(survey, waiting, seen, tasks, closure)
-    return _count(survey, tasks, closure)
+        _follow_back(look, waiting, seen)
+    return _count(look)
 
 
-def _follow_back(survey: Survey, place: int, seen: set[int], tasks: list[int], closure: list[int]) -> None:
+def _follow_back(look: Look, place: int, seen: set[int]) -> None:
+    survey = look.survey
     back = [place]
     while back:
         place = back.pop()
-        if survey.is_pending_task(place):
-            tasks.append(place)
+        kind = survey.kind(place)
+        if kind == TASK and survey.is_pending_task(place):
+            look.tasks.append(place)
             continue
-        closure.append(place)
-        for source in survey.sources[place]:
+        sources = survey.sources[place]
+        if kind == COROUTINE and not survey.waits.keys().isdisjoint(sources):
+            # Of a pending task only its own coroutine is one.
+            look.coroutines.append(place)
+        else:
+            look.closure.append(place)
+        for source in sources:
             if source not in seen:
                 seen.add(source)
                 if survey.kind(source) != FRAME:
@@ -145,15 +156,16 @@ def _clear(waiting: int, *, is_first: bool) -> str:
     }[waiting]
 
 
-def _count(survey: Survey, tasks: list[int], closure: list[int]) -> Look:
+def _count(look: Look) -> Look:
+    survey, closure = look.survey, look.closure
     counts, weak = counted(survey, closure)
     for place, references, weakly in zip(closure, counts, weak, strict=True):
         if weakly and not _is_registered(survey, place, weakly):
             name = type(survey.objects[place]).__name__
             return Look(survey, WAKEABLE, f"a {name} on the way is also referred to weakly")
         if references:
-            return Look(survey, WAKEABLE, "", tasks, closure, place, references)
-    return Look(survey, STRANDED, "", tasks, closure)
+            return replace(look, verdict=WAKEABLE, open_at=place, unexplained=references)
+    return look
 
 
 def counted(survey: Survey, places: list[int]) -> tuple[list[int], list[int]]:

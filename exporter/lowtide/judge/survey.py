@@ -58,6 +58,16 @@ _must_cancel: Callable[[Any], bool] = Task.__dict__["_must_cancel"].__get__
 _callbacks: Callable[[Any], Any] = (Task.__dict__.get("_callbacks") or Future.__dict__["_callbacks"]).__get__
 
 
+def _no_awaiters(_: Any) -> None:
+    return None
+
+
+# Since 3.14 a future knows who awaits it: one task, or a set of its own.
+_awaited_by: Callable[[Any], Any] = (
+    vars(Future)["_asyncio_awaited_by"].__get__ if "_asyncio_awaited_by" in vars(Future) else _no_awaiters
+)
+
+
 class Survey:
     """Objects by the order in which they were found, and where the references to each come from."""
 
@@ -142,20 +152,15 @@ class Survey:
                 sources[found].append(place)
 
     def widen(self, wanted: set[int], most: int) -> bool:
-        """Count what the wide containers refer to, and take in all of those that are wanted.
-
-        Say whether anything new was counted.
-        """
+        """Enter the wide containers that hold something wanted; say whether there were any."""
         grew = False
         for place in list(self._wide):
             referents = _referents(self.objects[place])
             if len(referents) > most:
                 continue
-            if place not in wanted:
-                known = self._index
-                referents = [referent for referent in referents if known.get(id(referent), 0) in wanted]
-                if not referents:
-                    continue
+            known = self._index
+            if place not in wanted and not any(known.get(id(thing), 0) in wanted for thing in referents):
+                continue
             self._wide.discard(place)
             self._note(place, referents)
             grew = True
@@ -203,6 +208,9 @@ def _task_referents(task: Any, waiter: Any) -> list[Any]:
     for callback in callbacks:
         private[id(callback[0])] = private.get(id(callback[0]), 0) + 1
     pairs = {id(pair) for pair in callbacks}
+    awaiters = {id(awaiter) for awaiter in _awaited_by(task) or ()}
+    if len(awaiters) == 1:
+        private.update((awaiter, private.get(awaiter, 0) + 1) for awaiter in awaiters)
     kept = []
     for referent in _referents(task):
         left = private.get(id(referent), 0)
@@ -211,6 +219,8 @@ def _task_referents(task: Any, waiter: Any) -> list[Any]:
             kept.append(referent)
         elif type(referent) is list and referent and all(id(pair) in pairs for pair in referent):
             # The task's own list of callbacks, told by the pairs in it, which nobody else has.
+            kept.append(referent)
+        elif type(referent) is set and referent and all(id(awaiter) in awaiters for awaiter in referent):
             kept.append(referent)
     return kept
 
@@ -235,9 +245,14 @@ def _is_still(generator: Any) -> bool:
 def exact(thing: Any, kind: int) -> list[Any]:
     """Return what a suspended frame refers to, each no more often than it really does."""
     referents = _referents(thing)
-    if kind not in _OVERCOUNTING:
+    if kind not in _OVERCOUNTING or _is_awaiting(thing, kind):
         return referents
     return list({id(referent): referent for referent in referents}.values())
+
+
+def _is_awaiting(thing: Any, kind: int) -> bool:
+    """Say whether a generator is suspended in an await, across which nothing is borrowed, not in a yield."""
+    return (thing.gi_yieldfrom if kind == GENERATOR else thing.ag_await) is not None
 
 
 def _overcounts(thing: object, held: list[object]) -> bool:
