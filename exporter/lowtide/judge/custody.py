@@ -137,7 +137,7 @@ class Custody:
         for entry in alive:
             firsts.setdefault(entry.origin, entry)
         spokesmen = list(firsts.values())[:_SAMPLED]
-        spokesmen += [entry for entry in alive[:_SAMPLED] if entry not in _by_identity(spokesmen)]
+        spokesmen += [entry for entry in alive[:_SAMPLED] if id(entry) not in _by_identity(spokesmen)]
         chosen = _by_identity(spokesmen[:_SAMPLED])
         return [*spokesmen[:_SAMPLED], *(entry for entry in alive if id(entry) not in chosen)]
 

@@ -152,9 +152,9 @@ class Docket:
 
     def _take(self, entry: Entry, now: float) -> None:
         future = future_of(entry)
-        if not future or (entry.grade and future != entry.future):
+        if not future or (entry.waiting_on and future != entry.future):
             self._release(entry)
-        elif entry.grade:
+        elif entry.waiting_on:  # proven: a stranded task stays stranded
             self._later(entry, now)
         elif entry.future and not entry.seen and future != entry.future:
             # It ran since the last look, so it is alive: ask again as if for the first time.
