@@ -1,7 +1,7 @@
 """What to change about a leak, by what its tasks wait on.
 
-Nearly all leaks have one of three shapes: a send without a receiver, a receive that an early return or an error
-jumps over, and a receive without a sender.
+Nearly all leaks have one of three shapes: a send without a receiver, a receive that an early return or an
+error jumps over, and a receive without a sender.
 """
 
 from dataclasses import dataclass

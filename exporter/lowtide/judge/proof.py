@@ -7,15 +7,16 @@ import sys
 import types
 from asyncio import AbstractEventLoop
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.heap import Hold, Trace
-from lowtide.judge.holders import Grip, grip_of, is_container
+from lowtide.judge.holders import Grip, grip_of
 from lowtide.judge.kinds import TASK, is_a, kind_of
 from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, see_through_frames
+from lowtide.judge.observers import observed
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 
@@ -64,12 +65,14 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     for index in range(len(tasks)):
         if _is_judged(type(tasks[index])) and _look(tasks[index], loop).verdict == STRANDED:
             stuck.update(dict.fromkeys(map(id, chain(tasks[index])), id(tasks[index])))
-    call = _Call(tasks, loop, stuck, *_observed())
+    call = _Call(tasks, loop, stuck, *observed(sys._getframe(1)))  # noqa: SLF001 - documented, and there is no other way
     try:
         return call.proofs()
     finally:
         for mirror in call.mirrors:
-            mirror.clear()
+            # Known to its frame, the list, this loop and the call alone: nobody asked for locals().
+            if sys.getrefcount(mirror) <= 4:
+                mirror.clear()
 
 
 def _check(task: Any, loop: AbstractEventLoop) -> None:
@@ -191,38 +194,3 @@ def _kind_of_holder(referrer: Any) -> str:
     if type(referrer) is dict and type(name := referrer.get("__name__")) is str and name in sys.modules:
         return f"the module {name}"
     return f"a {type(referrer).__name__}"
-
-
-_LOOP_CODES = {
-    function.__code__
-    for function in (asyncio.Handle._run, asyncio.BaseEventLoop.run_forever, asyncio.Runner.run, asyncio.run)  # noqa: SLF001
-}
-
-
-def _observed() -> tuple[Counter[int], list[dict[str, Any]]]:
-    """Count what the functions that called ``prove`` hold in local variables.
-
-    Before 3.13 reading them leaves a copy in the frame; those copies are returned, to be emptied.
-    """
-    counts: Counter[int] = Counter()
-    mirrors: list[dict[str, Any]] = []
-    for frame in _observers(sys._getframe(2)):  # noqa: SLF001 - documented, and there is no other way
-        if not frame.f_code.co_flags & 1:  # a module's or class's body: its variables are found as a dict
-            continue
-        variables: Any = frame.f_locals
-        # Twice: while a call goes on, its caller may have a variable on its stack too.
-        for value in variables.values():
-            counts[id(value)] += 2 if is_container(value) else 1
-            del value
-        if type(variables) is dict:
-            mirrors.append(variables)
-    return counts, mirrors
-
-
-def _observers(frame: types.FrameType | None) -> Iterator[types.FrameType]:
-    """Yield the frames from the caller of ``prove`` down to the loop, or that one alone if no end is seen."""
-    stack = []
-    while frame is not None and frame.f_code not in _LOOP_CODES:
-        stack.append(frame)
-        frame = frame.f_back
-    yield from stack if frame is not None else stack[:1]
