@@ -117,7 +117,7 @@ class Drive:
 
 
 async def stranded(count, limit):
-    docket = Docket(asyncio.get_running_loop(), share=0.015)
+    docket = Docket(asyncio.get_running_loop(), share=0.018)
     for number in range(count):
         spawn(put(full_queue()))
         if number % 1000 == 999:
@@ -185,7 +185,7 @@ def row(what, figure, bound):
 
 
 def main(argv=()):
-    stuck, waiting = (int(argument) for argument in (*argv, *("100000", "10000")[len(argv) :]))
+    stuck, waiting = map(int, [*argv, 100_000, 10_000][:2] if len(argv) != 1 else [argv[0], 10_000])
     print("Python", sys.version.split()[0])
     asyncio.run(one_look())
     gc.collect()

@@ -10,7 +10,7 @@ import threading
 import types
 
 import pytest
-from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, PLAIN, SHUT, kind_of
+from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, PLAIN, SHUT, SIZED, kind_of
 from lowtide.judge.survey import exact, getrefcount
 
 
@@ -146,7 +146,7 @@ def test_no_more_references_are_counted_than_there_are(shape):
 TYPES = [
     (asyncio.Queue, PLAIN),
     (asyncio.Timeout, PLAIN),
-    (collections.deque, PLAIN),
+    (collections.deque, SIZED),
     (ValueError, PLAIN),
     (Plain, PLAIN),
     (type, SHUT),

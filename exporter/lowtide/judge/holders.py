@@ -107,7 +107,7 @@ def _walk(survey: Survey, task: int, source: int, known: set[int]) -> tuple[list
     back = [source]
     while back:
         place = back.pop()
-        if place in seen or place in known or survey.kind(place) == FRAME:
+        if place in seen or place in known or survey.kinds[place] == FRAME:
             continue
         seen.add(place)
         if survey.is_pending_task(place):
@@ -122,7 +122,7 @@ def _walk(survey: Survey, task: int, source: int, known: set[int]) -> tuple[list
 
 def _is_explained(survey: Survey, place: int) -> bool:
     (unexplained,), (weak,) = counted(survey, [place])
-    return not unexplained and (not weak or survey.kind(place) == TASK)
+    return not unexplained and (not weak or survey.kinds[place] == TASK)
 
 
 def _block(grip: Grip, thing: object) -> None:

@@ -30,6 +30,8 @@ COROUTINE = 5
 GENERATOR = 6
 ASYNC_GENERATOR = 7
 FRAME = 8
+# A container whose length C knows.
+SIZED = 9
 
 # Reading these through ``type``'s own descriptors runs no metaclass code.
 mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -97,6 +99,9 @@ _PASSIVE: tuple[type, ...] = (
     types.MappingProxyType, slice, type(functools.lru_cache(print)),
     *(made for made in vars(itertools).values() if isinstance(made, type)),
     *(type(sample) for sample in _samples()),
+)  # fmt: skip
+_SIZED = (
+    list, tuple, dict, set, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict,
 )  # fmt: skip
 _LEAVES = (int, float, complex, str, bytes, bytearray, object)
 _SPECIAL: dict[type, int] = {
@@ -205,6 +210,7 @@ def _is_c_member(cls: type, name: str, member: Any) -> bool:
 
 def _fill() -> None:
     kinds = dict.fromkeys((*_SUBCLASSABLE, *_PASSIVE, *_asyncio_internals()), PLAIN)
+    kinds.update(dict.fromkeys(_SIZED, SIZED))
     kinds.update(dict.fromkeys(_LEAVES, SHUT))
     kinds.update(_SPECIAL)
     kinds.update(dict.fromkeys((type, types.ModuleType, types.CodeType, type(None), bool), SHUT))

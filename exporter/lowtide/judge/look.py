@@ -130,7 +130,7 @@ def _follow_back(look: Look, place: int, seen: set[int]) -> None:
     back = [place]
     while back:
         place = back.pop()
-        kind = survey.kind(place)
+        kind = survey.kinds[place]
         if kind == TASK and survey.is_pending_task(place):
             look.tasks.append(place)
             continue
@@ -143,7 +143,7 @@ def _follow_back(look: Look, place: int, seen: set[int]) -> None:
         for source in sources:
             if source not in seen:
                 seen.add(source)
-                if survey.kind(source) != FRAME:
+                if survey.kinds[source] != FRAME:
                     back.append(source)
 
 

@@ -29,6 +29,7 @@ from lowtide.judge.kinds import (
     GENERATOR,
     PLAIN,
     SHUT,
+    SIZED,
     TASK,
     kind_of,
     unhooked,
@@ -71,13 +72,14 @@ _awaited_by: Callable[[Any], Any] = (
 class Survey:
     """Objects by the order in which they were found, and where the references to each come from."""
 
-    __slots__ = ("_entered", "_index", "_next", "_wide", "loop", "objects", "sources", "waits")
+    __slots__ = ("_entered", "_index", "_next", "_wide", "kinds", "loop", "objects", "sources", "waits")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
         # The first object has no references but ours: what is counted for it is what a look itself adds.
         self.objects: list[Any] = [object()]
         self.sources: list[list[int]] = [[]]
+        self.kinds: list[int] = [SHUT]
         # The future of each pending task that was entered, by their places in ``objects``.
         self.waits: dict[int, int] = {}
         self._index: dict[int, int] = {}
@@ -92,6 +94,7 @@ class Survey:
             found = self._index[id(thing)] = len(self.objects)
             self.objects.append(thing)
             self.sources.append([])
+            self.kinds.append(kind_of(type(thing)))
         return found
 
     @property
@@ -99,13 +102,9 @@ class Survey:
         """Return how many objects were entered so far."""
         return len(self._entered)
 
-    def kind(self, place: int) -> int:
-        """Return the kind of the object at a place."""
-        return kind_of(type(self.objects[place]))
-
     def is_pending_task(self, place: int) -> bool:
         """Say whether a task that is not done stands at a place."""
-        return self.kind(place) == TASK and not task_done(self.objects[place])
+        return self.kinds[place] == TASK and not task_done(self.objects[place])
 
     def advance(self, limit: int) -> bool:
         """Enter found objects, nearest first, until that many are found; say whether any are left."""
@@ -122,32 +121,33 @@ class Survey:
             return
         self._entered.add(place)
         thing = self.objects[place]
-        kind = BUILT_IN.get(id(type(thing)))
-        if kind is None:
-            kind = kind_of(type(thing))
+        kind = self.kinds[place]
         if kind == PLAIN or kind == FUTURE:  # noqa: PLR1714, SIM109 - the hottest line of the walk
-            referents: Iterable[Any] = _referents(thing)
-            if len(referents) > WIDE:  # type: ignore[arg-type]
+            self._note(place, _referents(thing))
+        elif kind == SIZED:
+            if len(thing) > WIDE:
                 self._wide.add(place)
-                return
+            else:
+                self._note(place, _referents(thing))
         else:
-            referents = self._special(thing, kind, place)
-        self._note(place, referents)
+            self._note(place, self._special(thing, kind, place))
 
     def _note(self, place: int, referents: Iterable[Any]) -> None:
-        index, objects, sources, loop = self._index, self.objects, self.sources, self.loop
+        index, objects, sources, kinds = self._index, self.objects, self.sources, self.kinds
+        built_in = BUILT_IN.get
         for referent in referents:
             cls = type(referent)
-            kind = BUILT_IN.get(id(cls))
+            kind = built_in(id(cls))
             if kind is None:
                 kind = kind_of(cls)
-            if kind == SHUT or referent is loop:
+            if not kind:  # SHUT, as event loops are
                 continue
             found = index.get(id(referent))
             if found is None:
                 found = index[id(referent)] = len(objects)
                 objects.append(referent)
                 sources.append([place])
+                kinds.append(kind)
             else:
                 sources[found].append(place)
 
@@ -155,9 +155,9 @@ class Survey:
         """Enter the wide containers that hold something wanted; say whether there were any."""
         grew = False
         for place in list(self._wide):
-            referents = _referents(self.objects[place])
-            if len(referents) > most:
+            if len(self.objects[place]) > most:
                 continue
+            referents = _referents(self.objects[place])
             known = self._index
             if place not in wanted and not any(known.get(id(thing), 0) in wanted for thing in referents):
                 continue
