@@ -1,1 +1,1 @@
-"""What lowtide costs, measured: ``make bench`` prints the table."""
+"""What lowtide costs and reaches, measured: ``make bench`` prints the table."""

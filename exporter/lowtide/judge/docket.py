@@ -1,0 +1,209 @@
+"""The continuous proof: which of a loop's aged tasks are stranded, found in small slices of its thread.
+
+Guarantees:
+- Between two calls nothing here refers to a task, coroutine or frame strongly.
+- One call of ``work`` takes about ``slice_seconds``, or one look if that is longer, and says how long to wait
+  so that it uses at most ``share`` of one core. The pass over the heap that finds holders is the exception:
+  at most one a minute, none that is expected to take longer than a full collection.
+- A verdict needs two looks at least a second apart that find the task on the same future.
+- Origins take turns, and within one the tasks that were handed in first come first.
+- A task that isn't stranded is looked at ever more rarely, unless its future changes.
+
+Not thread-safe: every method belongs to the loop's own thread, apart from reading ``counts`` and the figures.
+"""
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lowtide.judge.custody import UNWAKEABLE, Custody, Entry, future_of
+from lowtide.judge.kinds import TASK, kind_of
+from lowtide.judge.look import STRANDED, Look, look_at
+from lowtide.judge.survey import task_cancelled, task_done
+from lowtide.judge.waits import waiting_on
+
+# Two looks that agree must have this many seconds between them.
+_APART = 1.0
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 600.0
+_BETWEEN_PASSES = 60.0
+# A pass waits this long for more tasks that it could answer for.
+_GATHERING = 8.0
+# A look must fit into a slice, so this is less than for an explicit question.
+_MOST_OBJECTS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one stranded task; calling ``task`` returns it, or None when it is gone."""
+
+    task: Callable[[], Any]
+    origin: Hashable
+    grade: str
+    waiting_on: str
+    holders: tuple[str, ...]
+
+
+class Docket:
+    """The tasks of one loop that wait for a verdict, and the verdicts."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        share: float = 0.01,
+        slice_seconds: float = 0.002,
+        clock: Callable[[], float] = time.monotonic,
+        full_collection: Callable[[], float] = lambda: float("inf"),
+    ) -> None:
+        self._loop = loop
+        self._share = share
+        self._slice = slice_seconds
+        self._clock = clock
+        self._full_collection = full_collection
+        self._custody = Custody(loop, _MOST_OBJECTS, self._grade)
+        self._entries: dict[int, Entry] = {}
+        self._fresh: dict[Hashable, deque[Entry]] = {}
+        self._turns: deque[Hashable] = deque()
+        self._due: list[tuple[float, int, Entry]] = []
+        self._order = itertools.count()
+        self._last_pass = float("-inf")
+        self._last_settled = float("-inf")
+        self._gathering_since = 0.0
+        # Graded tasks by origin, what they wait on, and grade, without group members that nobody handed in.
+        self.counts: Counter[tuple[Hashable, str, str]] = Counter()
+        # Seconds that the last pass over the heap took, and how many there were.
+        self.pass_seconds = 0.0
+        self.passes = 0
+        self.looks = 0
+        # Verdicts that came undone other than by cancellation: proven tasks that ran on. Should stay 0.
+        self.overturned = 0
+
+    def watch(self, task: "asyncio.Task[Any]", origin: Hashable) -> None:
+        """Put a pending task of this loop on the docket, the oldest first; known ones are ignored."""
+        known = self._entries.get(id(task))
+        if (known is not None and known() is task) or kind_of(type(task)) != TASK or task_done(task):
+            return
+        entry = self._entries[id(task)] = Entry(task, self._forget)
+        entry.begin(id(task), origin)
+        entry.pause = _FIRST_PAUSE
+        if origin not in self._fresh:
+            self._fresh[origin] = deque()
+            self._turns.append(origin)
+        self._fresh[origin].append(entry)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Yield every handed-in task that is stranded and graded."""
+        for entry in list(self._entries.values()):
+            if entry.grade and entry.origin is not None:
+                yield Verdict(entry, entry.origin, entry.grade, entry.waiting_on, entry.holders)
+
+    def work(self) -> float:
+        """Do one slice of work; return after how many seconds the next may follow."""
+        began = self._clock()
+        if self._custody.is_unsettled and began - self._last_settled >= _APART:
+            self._last_settled = began
+            self._custody.settle()
+        elif self._is_pass_due(began):
+            self._pass(began)
+        else:
+            self._slice_of_looks(began)
+        spent = self._clock() - began
+        return max(spent / self._share - spent, self._slice)
+
+    def _slice_of_looks(self, began: float) -> None:
+        while self._clock() - began < self._slice:
+            entry = self._next(began)
+            if entry is None:
+                return
+            self._take(entry, began)
+
+    def _is_pass_due(self, now: float) -> bool:
+        return (
+            self._custody.is_waiting()
+            and now - self._last_pass >= _BETWEEN_PASSES
+            and now - self._gathering_since >= _GATHERING
+            and self.pass_seconds <= self._full_collection()
+        )
+
+    def _pass(self, began: float) -> None:
+        self._last_pass = self._gathering_since = began
+        self._custody.ask_heap()
+        self.pass_seconds = self._clock() - began
+        self.passes += 1
+
+    def _next(self, now: float) -> Entry | None:
+        """Return whose turn it is: later looks before first ones, which settles what is begun."""
+        if self._due and self._due[0][0] <= now:
+            return heapq.heappop(self._due)[2]
+        for _ in range(len(self._turns)):
+            origin = self._turns[0]
+            if self._fresh[origin]:
+                self._turns.rotate(-1)
+                return self._fresh[origin].popleft()
+            self._turns.popleft()
+            del self._fresh[origin]
+        return None
+
+    def _take(self, entry: Entry, now: float) -> None:
+        future = future_of(entry)
+        if not future or (entry.waiting_on and future != entry.future):
+            self._release(entry)
+        elif entry.waiting_on:  # proven: a stranded task stays stranded
+            self._later(entry, now)
+        elif entry.future and not entry.seen and future != entry.future:
+            # It ran since the last look, so it is alive: ask again as if for the first time.
+            entry.future, entry.pause = future, _FIRST_PAUSE
+            self._later(entry, now)
+        else:
+            self._look(entry, future, now)
+
+    def _look(self, entry: Entry, future: int, now: float) -> None:
+        self.looks += 1
+        # No local variable of ours may hold the task: it would count as one of its holders.
+        look = look_at(entry(), self._loop, _MOST_OBJECTS)
+        if look.verdict != STRANDED:
+            entry.seen, entry.future = 0.0, future
+            self._later(entry, now)
+        elif not entry.seen or entry.future != future:
+            entry.seen, entry.future = now, future
+            heapq.heappush(self._due, (now + _APART, next(self._order), entry))
+        else:
+            self._admit(entry, look)
+            self._later(entry, now)
+
+    def _admit(self, entry: Entry, look: Look) -> None:
+        if not self._custody.is_waiting():
+            self._gathering_since = self._clock()
+        entry.waiting_on = waiting_on(entry())
+        for other in self._custody.admit(entry, look):
+            self.watch(other, None)
+
+    def _later(self, entry: Entry, now: float) -> None:
+        heapq.heappush(self._due, (now + entry.pause, next(self._order), entry))
+        entry.pause = min(2 * entry.pause, _LONGEST_PAUSE)
+
+    def _grade(self, entry: Entry, grade: str) -> None:
+        entry.grade = grade
+        if entry.origin is not None:
+            self.counts[entry.origin, entry.waiting_on, grade] += 1
+
+    def _release(self, entry: Entry) -> None:
+        """Take a task that ran, ended or went away off the docket; it may be handed in again."""
+        task = entry()
+        if task is not None and entry.grade == UNWAKEABLE and not (task_done(task) and task_cancelled(task)):
+            self.overturned += 1
+        del task
+        self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        if self._entries.get(entry.key) is entry:
+            del self._entries[entry.key]
+            self._custody.release(entry)
+            if entry.grade and entry.origin is not None:
+                self.counts[entry.origin, entry.waiting_on, entry.grade] -= 1

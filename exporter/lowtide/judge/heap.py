@@ -1,0 +1,329 @@
+"""One pass over the heap for a batch of stranded tasks: who holds them, by a name that a person finds.
+
+``gc.get_referrers`` reads every object the collector knows, some 12 ns each, in one C call per level
+that can't be sliced; the callers of this module decide how often that may happen.
+What it doesn't find (a running frame, C code) shows as a count that isn't reached, and counts as somebody who
+could cancel the task.
+"""
+
+import asyncio
+import contextlib
+import gc
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lowtide.judge.holders import is_container
+from lowtide.judge.kinds import (
+    ASYNC_GENERATOR,
+    COROUTINE,
+    FRAME,
+    FUNCTION,
+    FUTURE,
+    GENERATOR,
+    TASK,
+    is_a,
+    kind_of,
+    made_in_python,
+    members,
+    mro,
+)
+from lowtide.judge.survey import exact, getrefcount
+
+# Containers in containers, as in ``dict[str, set[Task]]``; deeper ones count as held by somebody.
+_DEEPEST = 4
+# Methods of a container that give nothing out: the asyncio documentation recommends discard as a callback.
+_GIVES_NOTHING = {"add", "append", "appendleft", "clear", "discard", "remove"}
+_SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
+
+_qualname = type.__dict__["__qualname__"].__get__
+_module_members: Callable[[Any], dict[str, Any]] = vars(types.ModuleType)["__dict__"].__get__
+# A task group cancels what it holds when its parent is cancelled; timers and finalizers call what they hold.
+_ACTORS: tuple[type, ...] = (asyncio.TaskGroup, asyncio.Handle, weakref.finalize._Info)  # type: ignore[attr-defined]  # noqa: SLF001
+UNSEEN = "something unseen: a running function's local variable, or C code"
+
+
+@dataclass(slots=True)
+class Hold:
+    """Who holds one task or container."""
+
+    edges: int = 0
+    # The class whose instance, or which itself, keeps its attributes in this dict.
+    owner: str = ""
+    names: list[str] = field(default_factory=list)
+    live: str = ""
+    # Whether references are left for which nobody was found.
+    unseen: bool = False
+    # Stranded tasks of other groups, by id, that have it in a local variable.
+    depends: set[int] = field(default_factory=set)
+    climb: list[int] = field(default_factory=list)
+
+
+class Trace:
+    """The holders of a batch of tasks. It refers to them strongly: use it and drop it in one callback."""
+
+    def __init__(
+        self,
+        friends: Iterable[int],
+        *,
+        own: Iterable[object] = (),
+        stuck: Mapping[int, int] | None = None,
+        observed: Mapping[int, int] | None = None,
+        arguments: tuple[object, ...] = (),
+    ) -> None:
+        self._arguments = arguments
+        self._stuck = stuck or {}
+        self._asked = 0
+        self._book: list[Any] = [object()]
+        self._index: dict[int, int] = {}
+        self._holds: list[Hold] = [Hold()]
+        self._own = {id(thing) for thing in (*own, arguments)}
+        # What the look has explained, and the lists that hold the tasks for it.
+        self._friends = set(friends)
+        self._observed = observed or {}
+        # Objects of which a container is an attribute.
+        self._keepers: set[int] = set()
+        # One container may hold 100,000 tasks: it is judged once for all of them.
+        self._judged: dict[tuple[int, int], Hold] = {}
+        # References to each object apart from the book's own, counted when all are found.
+        self._counts: list[int] = []
+
+    def ask(self, tasks: list[Any], most: int) -> None:
+        """Find the holders of the first of these tasks, and theirs, in as many passes as there are levels.
+
+        The other tasks are recognised in the containers that turn up.
+        """
+        self._asked = most
+        self._friends.add(id(tasks))
+        frontier = [self._place(task) for task in tasks[:most]]
+        for task in tasks[most:]:
+            self._place(task)
+        for _ in range(_DEEPEST):
+            frontier = self._climb(frontier) if frontier else []
+        for place in frontier:
+            self._holds[place].live = "containers in containers"
+        own, *counts = map(getrefcount, self._book)
+        self._counts = [0, *(count - own for count in counts)]
+
+    def answer(self, task: Any, needs: int) -> Hold:
+        """Say who holds a task of which so many references are unexplained so far."""
+        place = self._index[id(task)]
+        hold = self._holds[place]
+        names = list(hold.names)
+        live = hold.live
+        depends = hold.depends
+        for container in hold.climb:
+            above = self._judge(container, place, set())
+            names.extend(above.names)
+            live = live or above.live
+            depends = depends | above.depends if depends else above.depends
+        unseen = needs > hold.edges + self._observed.get(id(task), 0)
+        live = live or (UNSEEN if unseen else "")
+        return Hold(hold.edges, unseen=unseen, names=list(dict.fromkeys(names)), live=live, depends=depends)
+
+    def was_asked(self, task: Any) -> bool:
+        """Say whether this task's own referrers were asked for, not only those of others."""
+        return self._index[id(task)] <= self._asked
+
+    def references(self, task: Any) -> int:
+        """Return how many references a task had when all was found, apart from the trace's own two."""
+        return self._counts[self._index[id(task)]] - 1
+
+    def _place(self, thing: object) -> int:
+        found = self._index.get(id(thing))
+        if found is None:
+            found = self._index[id(thing)] = len(self._book)
+            self._book.append(thing)
+            self._holds.append(Hold())
+        return found
+
+    def _climb(self, frontier: list[int]) -> list[int]:
+        """Note who refers to these objects; return the containers that this brought in."""
+        first_new = len(self._book)
+        asked = tuple([self._book[place] for place in frontier])
+        for referrer in gc.get_referrers(*asked):
+            # 3.14 reports the tuple of arguments; it is gone by the time that anything is counted.
+            if referrer is self._book or referrer is asked:
+                continue
+            kind = kind_of(type(referrer))
+            if kind in _SUSPENDED and _is_running(referrer, kind):
+                continue
+            referents = exact(referrer, kind) if kind in _SUSPENDED else gc.get_referents(referrer)
+            for referent in referents:
+                place = self._index.get(id(referent))
+                if place is not None and place < first_new:
+                    self._note(place, referrer, kind)
+        return list(range(first_new, len(self._book)))
+
+    def _note(self, place: int, referrer: Any, kind: int) -> None:
+        hold = self._holds[place]
+        is_task = self._is_task(place)
+        is_friend = id(referrer) in self._friends
+        # What the survey has explained isn't in a task's needs; a container's count includes it.
+        hold.edges += not (is_friend and is_task)
+        if not is_friend and id(referrer) not in self._own and kind != FRAME:
+            self._sort(place, referrer, kind, is_task=is_task)
+
+    def _sort(self, place: int, referrer: Any, kind: int, *, is_task: bool) -> None:
+        hold, held = self._holds[place], self._book[place]
+        if kind in _SUSPENDED and id(referrer) in self._stuck:
+            hold.depends.add(self._stuck[id(referrer)])
+        elif place in self._keepers and kind not in _SUSPENDED:
+            return  # an object's own holders matter only where they run
+        elif is_container(referrer):
+            self._note_container(hold, referrer, held, is_task=is_task)
+        elif kind in _SUSPENDED:
+            self._settle(hold, f"a local variable of {referrer.__qualname__}", live=True)
+        elif type(referrer) is types.BuiltinMethodType:
+            if referrer.__name__ not in _GIVES_NOTHING or is_task:
+                self._settle(hold, f"the method {referrer.__qualname__}", live=True)
+        elif kind == FUNCTION:
+            self._settle(hold, f"the function {referrer.__qualname__}", live=True)
+        else:
+            self._note_owner(hold, referrer, held, is_task=is_task)
+
+    def _note_owner(self, hold: Hold, referrer: Any, held: object, *, is_task: bool) -> None:
+        if type(held) is dict and _attributes_of(referrer) is held:
+            hold.owner = _class_name(referrer)
+        else:
+            self._settle(hold, *_attribute(referrer, held, is_task=is_task))
+        if not is_task and not _is_class(referrer) and made_in_python(type(referrer)):
+            # A function that has the object in a local variable, its methods above all, has the container.
+            keeper = self._place(referrer)
+            self._keepers.add(keeper)
+            hold.climb.append(keeper)
+
+    def _note_container(self, hold: Hold, container: Any, held: object, *, is_task: bool) -> None:
+        module = _module_of(container)
+        if module:
+            name = f"{module}:{_key(container, held)}"
+            self._settle(hold, name if is_task else f"{name} ({type(held).__name__})", live=is_task)
+        elif (above := self._place(container)) not in hold.climb:
+            hold.climb.append(above)
+
+    def _is_task(self, place: int) -> bool:
+        return kind_of(type(self._book[place])) == TASK
+
+    @staticmethod
+    def _settle(hold: Hold, name: str, live: bool) -> None:
+        hold.names.append(name)
+        if live:
+            hold.live = hold.live or name
+
+    def _judge(self, place: int, child: int, seen: set[int]) -> Hold:
+        """Say who holds a container, and whether something that runs does."""
+        key = (place, 0 if self._is_task(child) else child)
+        if key in self._judged:
+            return self._judged[key]
+        if place in seen:
+            return Hold()
+        seen.add(place)
+        self._judged[key] = judged = self._judge_anew(place, child, seen)
+        return judged
+
+    def _judge_anew(self, place: int, child: int, seen: set[int]) -> Hold:
+        hold = self._holds[place]
+        names, live, depends = list(hold.names), hold.live, set(hold.depends)
+        if hold.owner:
+            names.append(f"{hold.owner}.{self._label(place, child)}")
+        if self._is_task(child) and (hold.owner or type(self._book[place]) is types.CellType):
+            live = live or (names[-1] if hold.owner else "a closure's variable")
+        for above in hold.climb:
+            further = self._judge(above, place, seen)
+            names.extend(further.names)
+            live = live or further.live
+            depends |= further.depends
+        if not live and self._counts[place] > hold.edges + self._seen_by_observer(place):
+            live = UNSEEN
+        return Hold(hold.edges, names=names, live=live, depends=depends)
+
+    def _seen_by_observer(self, place: int) -> int:
+        """Count the references to a container from the functions that ask."""
+        container = self._book[place]
+        allowed = self._observed.get(id(container), 0)
+        if type(container) is tuple and len(container) == len(self._arguments) and self._counts[place] == 1:
+            # Before 3.12 a call with ``*tasks`` keeps a second tuple of the arguments until it returns.
+            allowed += all(mine is theirs for mine, theirs in zip(self._arguments, container, strict=True))
+        return allowed
+
+    def _label(self, place: int, child: int) -> str:
+        held = self._book[child]
+        kind = "" if self._is_task(child) else f" ({type(held).__name__})"
+        return f"{_key(self._book[place], held)} attribute{kind}"
+
+
+def _is_running(referrer: Any, kind: int) -> bool:
+    if kind == COROUTINE:
+        return bool(referrer.cr_running)
+    if kind == GENERATOR:
+        return bool(referrer.gi_running)
+    return not getattr(referrer, "ag_suspended", True)
+
+
+def _module_of(mapping: object) -> str:
+    """Return the name of the module whose variables these are."""
+    if type(mapping) is not dict:
+        return ""
+    name = mapping.get("__name__")
+    module = sys.modules.get(name) if type(name) is str else None
+    if module is None or not is_a(type(module), types.ModuleType):
+        return ""
+    return name if _module_members(module) is mapping else ""  # type: ignore[return-value]
+
+
+def _key(mapping: Any, held: object) -> str:
+    """Name the entry of a dict under which something is kept."""
+    if type(mapping) is dict:
+        for key, value in list(mapping.items()):
+            if value is held and type(key) is str:
+                return key
+    return "?"
+
+
+def _is_class(thing: object) -> bool:
+    return is_a(type(thing), type)
+
+
+def _class_name(thing: Any) -> str:
+    cls = thing if _is_class(thing) else type(thing)
+    module = members(cls).get("__module__")
+    return f"{module}.{_qualname(cls)}" if type(module) is str else _qualname(cls)
+
+
+def _attributes_of(thing: Any) -> object:
+    """Return the dict in which an object made in Python, or a class, keeps its attributes."""
+    if _is_class(thing):
+        return gc.get_referents(members(thing))[0]
+    for base in mro(type(thing)):
+        descriptor = members(base).get("__dict__")
+        if type(descriptor) is types.GetSetDescriptorType:
+            return descriptor.__get__(thing)
+    return None
+
+
+def _attribute(referrer: Any, held: object, *, is_task: bool) -> tuple[str, bool]:
+    """Name an object that refers to another one, and say whether it could cancel a task."""
+    kind = kind_of(type(referrer))
+    kept = "" if is_task else f" ({type(held).__name__})"
+    if kind in {TASK, FUTURE}:
+        return "the result of a future", True
+    if not made_in_python(type(referrer)):
+        return f"a {_class_name(referrer)}", True
+    key = _key(_attributes_of(referrer), held)
+    if key == "?":
+        key = _slot(referrer, held)
+    live = is_task or any(is_a(type(referrer), actor) for actor in _ACTORS)
+    return f"{_class_name(referrer)}.{key} attribute{kept}", live
+
+
+def _slot(thing: Any, held: object) -> str:
+    for base in mro(type(thing)):
+        for name, member in list(members(base).items()):
+            if type(member) is types.MemberDescriptorType:
+                with contextlib.suppress(AttributeError):
+                    if member.__get__(thing) is held:
+                        return name
+    return "?"

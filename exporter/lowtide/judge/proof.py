@@ -1,0 +1,196 @@
+"""``prove``: say of pending tasks whether anything is left that could wake them, and who holds them."""
+
+import asyncio
+import asyncio.tasks
+import gc
+import sys
+import types
+from asyncio import AbstractEventLoop
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
+from lowtide.judge.heap import Hold, Trace
+from lowtide.judge.holders import Grip, grip_of
+from lowtide.judge.kinds import TASK, is_a, kind_of
+from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, see_through_frames
+from lowtide.judge.observers import observed
+from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
+from lowtide.judge.waits import Place, chain, place_of, waiting_on
+
+_PyTask: type = asyncio.tasks._PyTask  # type: ignore[attr-defined]  # noqa: SLF001 - its only name
+# Each more makes the one C call of a pass over the heap slower.
+_MOST_ASKED = 64
+# An explicit question may take longer than one slice of the continuous part.
+_MOST_OBJECTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of one pending task.
+
+    ``grade`` is ``unwakeable`` (nothing can complete what it waits for, nothing that runs could cancel it),
+    ``cancel_only`` (nothing can complete it, but somebody could cancel it), ``wakeable``, or ``unknown``.
+    ``group`` are the names of the tasks proven together, the task's own first: names, so that a proof that is
+    kept keeps no task alive.
+    """
+
+    grade: str
+    waiting_on: str
+    where: Place
+    why: str
+    holders: tuple[str, ...]
+    group: tuple[str, ...]
+
+
+def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
+    """Judge pending tasks of the running loop, in order; nothing needs to be installed.
+
+    Call it in the loop's own thread, best from a callback (``loop.call_soon``).
+    The functions between the loop and this call are taken for the observer's, and what they hold in local
+    variables or arguments doesn't count as holding a task.
+    A future or queue in such a variable does count, as a way to wake.
+
+    One pass over the heap for all tasks together names the holders: some 12 ns per object in the process.
+    A task that is done, or of another loop, raises ``ValueError``.
+    The algorithm is that of a greatest fixpoint over reference counts, see ``look`` and ``holders``.
+    """
+    loop = asyncio.get_running_loop()
+    for index in range(len(tasks)):
+        _check(tasks[index], loop)
+    stuck: dict[int, int] = {}
+    # By index throughout: a local variable of ours that held a task would count as one of its holders.
+    for index in range(len(tasks)):
+        if _is_judged(type(tasks[index])) and _look(tasks[index], loop).verdict == STRANDED:
+            stuck.update(dict.fromkeys(map(id, chain(tasks[index])), id(tasks[index])))
+    call = _Call(tasks, loop, stuck, *observed(sys._getframe(1)))  # noqa: SLF001 - documented, and there is no other way
+    try:
+        return call.proofs()
+    finally:
+        for mirror in call.mirrors:
+            # Known to its frame, the list, this loop and the call alone: nobody asked for locals().
+            if sys.getrefcount(mirror) <= 4:
+                mirror.clear()
+
+
+def _check(task: Any, loop: AbstractEventLoop) -> None:
+    if is_a(type(task), _PyTask):
+        return
+    if kind_of(type(task)) != TASK:
+        raise ValueError(f"should be an asyncio task, is {type(task).__name__}")
+    if task_done(task):
+        raise ValueError(f"task {name_of(task)!r} is done: only a pending task can be judged")
+    if task_loop(task) is not loop:
+        raise ValueError(f"task {name_of(task)!r} is of another loop: call prove() in that loop's thread")
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call of ``prove``: its tasks, and what the functions that made it hold."""
+
+    tasks: tuple[Any, ...]
+    loop: AbstractEventLoop
+    # The coroutines in which the stranded ones among the tasks are suspended, and which of them.
+    stuck: dict[int, int]
+    observed: Counter[int]
+    mirrors: list[Any]
+
+    def proofs(self) -> list[Proof]:
+        found = [self._prove(index) for index in range(len(self.tasks))]
+        safe = {id(self.tasks[index]) for index, (proof, _) in enumerate(found) if proof.grade == UNWAKEABLE}
+        changed = True
+        while changed:
+            changed = False
+            for index, (proof, depends) in enumerate(found):
+                if proof.grade == UNWAKEABLE and not depends <= safe:
+                    safe.discard(id(self.tasks[index]))
+                    why = f"{proof.why}; a task that holds it could be cancelled, and cancel it"
+                    found[index] = (replace(proof, grade=CANCEL_ONLY, why=why), depends)
+                    changed = True
+        return [proof for proof, _ in found]
+
+    def _prove(self, index: int) -> tuple[Proof, set[int]]:
+        if not _is_judged(type(self.tasks[index])):
+            why = "is a task of asyncio's Python implementation, and only those of the C one can be judged"
+            return Proof(UNKNOWN, "", Place("", "", 0), why, (), ()), set()
+        look = _look(self.tasks[index], self.loop)
+        if look.verdict != STRANDED:
+            return _proof(self.tasks[index], look.verdict, look.why or _who_could_wake(look)), set()
+        grip = grip_of(look, _MOST_OBJECTS)
+        hold = Hold(names=[grip.blocker], live=grip.blocker) if grip.blocker else self._held(look, grip)
+        group = tuple(name_of(look.survey.objects[place]) for place in look.tasks)
+        grade, why = UNWAKEABLE, _why(look, waiting_on(self.tasks[index]))
+        if grip.deadline:
+            grade, why = WAKEABLE, f"{hold.live} will cancel it"
+        elif hold.live:
+            grade, why = CANCEL_ONLY, f"{why}; only {hold.live} could cancel it"
+        return _proof(self.tasks[index], grade, why, hold.names, group), hold.depends
+
+    def _held(self, look: Look, grip: Grip) -> Hold:
+        """Ask the heap for the holders of every task of the group that the survey couldn't explain."""
+        objects = look.survey.objects
+        asked = [place for place in grip.tasks if grip.needs[place] > 0]
+        total = Hold()
+        if not asked:
+            return total
+        friends = {id(objects), *(id(objects[place]) for place in (*grip.known, *grip.tasks))}
+        trace = Trace(
+            friends, own=self.mirrors, stuck=self.stuck, observed=self.observed, arguments=self.tasks
+        )
+        trace.ask([objects[place] for place in asked], _MOST_ASKED)
+        for place in asked:
+            hold = trace.answer(objects[place], grip.needs[place])
+            total.names.extend(name for name in hold.names if name not in total.names)
+            total.live = total.live or hold.live
+            total.depends |= hold.depends
+        total.depends -= {id(objects[place]) for place in grip.tasks}
+        return total
+
+
+def _look(task: Any, loop: AbstractEventLoop) -> Look:
+    look = look_at(task, loop, _MOST_OBJECTS)
+    return see_through_frames(look) if look.open_at else look
+
+
+def _is_judged(cls: type) -> bool:
+    return not is_a(cls, _PyTask)
+
+
+def _proof(task: Any, grade: str, why: str, names: Iterable[str] = (), group: tuple[str, ...] = ()) -> Proof:
+    on = waiting_on(task) if waiting_for(task) is not None else ""
+    why = f"waits on {on}; {why}" if on else why
+    return Proof(grade, on, place_of(task), why, tuple(names), group or (name_of(task),))
+
+
+_NOUNS = {"Queue": "the queue", "Lock": "the lock", "Event": "the event", "Condition": "the condition",
+          "Semaphore": "the semaphore", "Barrier": "the barrier"}  # fmt: skip
+
+
+def _why(look: Look, on: str) -> str:
+    noun = _NOUNS.get(on.partition(".")[0], "what it waits for")
+    others = len(look.tasks) - 1
+    if not others:
+        return f"{noun} is held by nothing but this task"
+    tasks = "another task that is" if others == 1 else f"{others} other tasks that are"
+    return f"{noun} is held by nothing but this task and {tasks} stuck with it"
+
+
+def _who_could_wake(look: Look) -> str:
+    """Name one thing outside the group that refers to what the task waits for."""
+    survey = look.survey
+    held = type(survey.objects[look.open_at]).__name__
+    known = {id(survey.objects[place]) for place in survey.sources[look.open_at]} | {id(survey.objects)}
+    for referrer in gc.get_referrers(survey.objects[look.open_at]):
+        if id(referrer) not in known:
+            return f"the {held} on the way is held by {_kind_of_holder(referrer)}"
+    return f"the {held} on the way is held by a running function or by C code"
+
+
+def _kind_of_holder(referrer: Any) -> str:
+    if type(referrer) in {types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType}:
+        return f"a local variable of {referrer.__qualname__}"
+    if type(referrer) is dict and type(name := referrer.get("__name__")) is str and name in sys.modules:
+        return f"the module {name}"
+    return f"a {type(referrer).__name__}"

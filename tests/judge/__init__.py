@@ -1,0 +1,1 @@
+"""Tests of the proof: what it proves, and what it must not."""

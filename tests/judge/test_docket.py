@@ -1,0 +1,196 @@
+"""The docket works in slices, agrees with itself twice, and keeps nothing alive."""
+
+import asyncio
+import gc
+import weakref
+
+from lowtide.judge.docket import Docket
+
+from tests.judge.scene import BACKGROUND, play, spawn, turns
+
+
+class Clock:
+    """A clock wound by hand; every reading moves it a little, so that slices end."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        self.now += 1e-6
+        return self.now
+
+
+async def call(function):
+    answer = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(lambda: answer.set_result(function()))
+    return await answer
+
+
+def docket_with(clock, **options):
+    return Docket(asyncio.get_running_loop(), clock=clock, **options)
+
+
+async def hand_in(docket, origin="origin"):
+    await turns()
+    await call(lambda: [docket.watch(task, origin) for task in BACKGROUND])
+
+
+async def work(docket, clock, seconds):
+    """Let that much time pass, with a slice of work every half second."""
+    for _ in range(int(seconds * 2)):
+        clock.now += 0.5
+        await call(docket.work)
+
+
+def test_one_look_is_no_verdict():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+        spawn(asyncio.Event().wait())
+        await hand_in(docket)
+        await call(docket.work)
+        return docket.looks, list(docket.verdicts())
+
+    assert play(scene) == (1, [])
+
+
+def test_a_stuck_task_is_counted_after_two_looks_and_a_pass():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+        spawn(asyncio.Event().wait())
+        await hand_in(docket)
+        await work(docket, clock, 12)
+        (verdict,) = docket.verdicts()
+        named = "tests.judge.scene:BACKGROUND (set)" in verdict.holders
+        return verdict.grade, verdict.waiting_on, named, dict(docket.counts), docket.passes
+
+    assert play(scene) == (
+        "unwakeable",
+        "Event.wait",
+        True,
+        {("origin", "Event.wait", "unwakeable"): 1},
+        1,
+    )
+
+
+def test_a_healthy_task_is_not_counted_and_looked_at_ever_more_rarely():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+        future = asyncio.get_running_loop().create_future()
+
+        async def wait():
+            await future
+
+        spawn(wait())
+        await hand_in(docket)
+        await work(docket, clock, 60)
+        early = docket.looks
+        await work(docket, clock, 60)
+        return early, docket.looks - early, dict(docket.counts)
+
+    early, late, counts = play(scene)
+    assert late < early
+    assert not any(counts.values())
+
+
+def test_group_members_that_nobody_handed_in_are_judged_and_not_counted():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+
+        async def parent():
+            await asyncio.gather(asyncio.Event().wait())
+
+        spawn(parent())
+        await hand_in(docket)
+        await work(docket, clock, 90)
+        return dict(docket.counts)
+
+    assert play(scene) == {("origin", "gather", "unwakeable"): 1}
+
+
+def test_a_task_in_a_local_of_a_live_function_is_cancel_only():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+
+        async def supervise():
+            children = [asyncio.create_task(asyncio.Event().wait(), name="child")]
+            await asyncio.sleep(3600)
+            return children
+
+        spawn(supervise())
+        await turns()
+        child = weakref.ref(next(task for task in asyncio.all_tasks() if task.get_name() == "child"))
+        await call(lambda: docket.watch(child(), "child"))
+        await work(docket, clock, 12)
+        return dict(docket.counts)
+
+    assert play(scene) == {("child", "Event.wait", "cancel_only"): 1}
+
+
+def test_a_released_task_leaves_the_counts():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+        task = spawn(asyncio.Event().wait())
+        await hand_in(docket)
+        del task
+        await work(docket, clock, 12)
+        before = sum(docket.counts.values())
+        next(iter(BACKGROUND)).cancel()
+        await turns()
+        gc.collect()
+        await work(docket, clock, 30)
+        return before, sum(docket.counts.values()), docket.overturned
+
+    assert play(scene) == (1, 0, 0)
+
+
+def test_the_docket_keeps_no_task_alive():
+    async def scene():
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        clock = Clock()
+        docket = docket_with(clock)
+        spawn(asyncio.Event().wait())
+        await hand_in(docket)
+        await work(docket, clock, 12)
+        graded = sum(docket.counts.values())
+        BACKGROUND.clear()
+        await turns()
+        gc.collect()
+        return graded, len(asyncio.all_tasks()), sum(docket.counts.values())
+
+    assert play(scene) == (1, 1, 0)
+
+
+def test_no_pass_is_made_that_would_be_longer_than_a_collection():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock, full_collection=lambda: -1.0)
+        spawn(asyncio.Event().wait())
+        await hand_in(docket)
+        await work(docket, clock, 90)
+        return docket.passes, dict(docket.counts)
+
+    assert play(scene) == (0, {})
+
+
+def test_origins_take_turns():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock, slice_seconds=1e-4)
+        for _ in range(200):
+            spawn(asyncio.Event().wait())
+        await hand_in(docket, "many")
+        late = spawn(asyncio.Event().wait())
+        await turns()
+        reference = weakref.ref(late)
+        del late
+        await call(lambda: docket.watch(reference(), "few"))
+        await work(docket, clock, 30)
+        return docket.counts["few", "Event.wait", "unwakeable"]
+
+    assert play(scene) == 1
