@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from lowtide.judge.census import FLOOR_WINDOW, Census, MeasuredLoop
+from lowtide.record.destroyed import Destroyed
 from lowtide.record.part import Part
 from lowtide.record.tasks import Nursery
 
@@ -27,7 +28,7 @@ class Stage:
         loop = asyncio.get_running_loop()
         self.nursery = Nursery(loop, Part("tasks"))
         self.nursery.install()
-        self.loop = MeasuredLoop("main", loop, self.nursery)
+        self.loop = MeasuredLoop("main", loop, self.nursery, Destroyed(loop, self.nursery, Part("tasks")))
         self.census.add(self.loop)
         self.gate = asyncio.Event()
         self.tasks = []

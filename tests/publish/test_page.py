@@ -12,6 +12,7 @@ from lowtide.publish.families import (
     deployment_families,
     gc_families,
     loop_families,
+    proof_families,
     task_families,
     thread_families,
 )
@@ -29,8 +30,8 @@ GOLDEN = Path(__file__).with_name("page.txt")
 SNAPSHOT = Snapshot(
     loops=(LoopCount("main", 7, 5, 12, (1, 2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0), 4321.5),),
     origins=(
-        OriginCount(Origin("promo.app:ask", "promo.app:price"), 4, 4, 5, 1, 1080.25),
-        OriginCount(Origin("other", "other"), 3, 0, 0, 0, 2.0),
+        OriginCount(Origin("promo.app:ask", "promo.app:price"), 4, 4, 5, 1, 2, 1080.25),
+        OriginCount(Origin("other", "other"), 3, 0, 0, 0, 0, 2.0),
     ),
     origins_used=1,
     origins_folded=9,
@@ -55,6 +56,7 @@ def _page(loop):
         ("loops", lambda: loop_families({"main": _heart(loop)}, now=60.0)),
         ("threads", lambda: thread_families(sights, 600.0, 4, Budget(10))),
         ("gc", lambda: gc_families(pauses)),
+        ("proof", lambda: proof_families({(SNAPSHOT.origins[0].origin, "Queue.put", "unwakeable"): 3})),
     )
     registry = CollectorRegistry()
     registry.register(Collector([(Part(name), gather) for name, gather in parts]))

@@ -3,18 +3,18 @@
 import asyncio
 import os
 import threading
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
 from weakref import ref
 
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
+from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.judge.census import Snapshot
+from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
 from lowtide.publish.server import Server
 from lowtide.settings import UNSET, Settings, Unset, load
@@ -44,10 +44,21 @@ class Lowtide:
 
         Raises RuntimeError after ``close()``.
         """
-        recorders = _state.recorders
-        if recorders is None:
-            raise RuntimeError("lowtide is closed: install() it again to count tasks")
-        return recorders.census.snapshot()
+        return self._recorders().census.snapshot()
+
+    def findings(self) -> list[Finding]:
+        """Say of each origin of this process with aged or proven tasks what is known, the worst first.
+
+        Safe from any thread. One task of each origin is looked at in its loop's thread, half a millisecond each;
+        a loop that stands still for a second has findings without that.
+        Raises RuntimeError after ``close()``.
+        """
+        return findings(self._recorders())
+
+    def _recorders(self) -> Recorders:
+        if _state.recorders is None or self not in _state.handles:
+            raise RuntimeError("lowtide is closed: install() it again")
+        return _state.recorders
 
     def close(self) -> None:
         """Undo what ``install()`` did, as far as it is still ours. Safe from any thread, and twice."""
@@ -174,7 +185,7 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
         if _state.recorders is None:
             recorders.start()
             _state.recorders = recorders
-        recorded = _in_loop(loop, lambda: recorders.add(loop))
+        recorded = in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
     except BaseException:
         _state.release(exporter, None)
         raise
@@ -237,28 +248,6 @@ def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collect
             registry.register(shared)
             ours.append(shared)
     return ours
-
-
-def _in_loop(loop: asyncio.AbstractEventLoop, function: Any) -> Any:
-    """Run ``function`` in the loop's thread: here, unless the loop runs in another one."""
-    if not loop.is_running() or asyncio._get_running_loop() is loop:  # noqa: SLF001 (public, but for its name)
-        return function()
-    done: Future[Any] = Future()
-
-    def run() -> None:
-        if not done.set_running_or_notify_cancel():
-            return
-        try:
-            done.set_result(function())
-        except BaseException as error:  # noqa: BLE001 (handed to the thread that waits)
-            done.set_exception(error)
-
-    loop.call_soon_threadsafe(run)
-    try:
-        return done.result(_IN_LOOP_WITHIN)
-    except TimeoutError:
-        done.cancel()
-        raise TimeoutError(f"the loop did not run for {_IN_LOOP_WITHIN:.0f} s: is it blocked?") from None
 
 
 def _start_clean_in_child() -> None:

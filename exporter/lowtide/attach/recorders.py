@@ -5,22 +5,27 @@ import re
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from prometheus_client.metrics_core import Metric as Family
 
+from lowtide.attach.prover import Prover
 from lowtide.judge.census import Census, MeasuredLoop
+from lowtide.judge.docket import Docket
 from lowtide.publish.collector import Collector
 from lowtide.publish.families import (
     deployment_families,
     gc_families,
     loop_families,
+    proof_families,
     task_families,
     thread_families,
 )
+from lowtide.record.destroyed import Destroyed
 from lowtide.record.heartbeat import Heartbeat
-from lowtide.record.origins import Budget, label, printable
+from lowtide.record.origins import Budget, Origin, label, printable
 from lowtide.record.part import Part
 from lowtide.record.pauses import Pauses
 from lowtide.record.tasks import Nursery
@@ -41,6 +46,7 @@ class RecordedLoop:
 
     count: MeasuredLoop
     heartbeat: Heartbeat
+    prover: Prover
 
 
 @dataclass(slots=True)
@@ -49,6 +55,7 @@ class _Parts:
     loops: Part = field(default_factory=lambda: Part("loops"))
     threads: Part = field(default_factory=lambda: Part("threads"))
     gc: Part = field(default_factory=lambda: Part("gc"))
+    proof: Part = field(default_factory=lambda: Part("proof"))
     deployment: Part = field(default_factory=lambda: Part("deployment"))
 
 
@@ -86,20 +93,22 @@ class Recorders:
         """Stop in a forked child, where the watcher doesn't exist and a lock may be held for ever."""
         self._pauses.uninstall()
         for recorded in self.loops:
-            recorded.count.nursery.uninstall()
-            recorded.heartbeat.stop()
+            _stop(recorded)
 
     def add(self, loop: asyncio.AbstractEventLoop) -> RecordedLoop:
         """Record this loop's tasks and heartbeat. Runs in the loop's thread, or before the loop runs."""
         nursery = Nursery(loop, self.parts.tasks)
-        count = MeasuredLoop(self._free_name(), loop, nursery)
+        destroyed = Destroyed(loop, nursery, self.parts.tasks)
+        count = MeasuredLoop(self._free_name(), loop, nursery, destroyed)
         heartbeat = Heartbeat(loop, self._places, self.parts.loops)
+        docket = Docket(loop, full_collection=self._pauses.mean_of_full)
         for task in asyncio.all_tasks(loop):
             nursery.adopt(task)
         nursery.install()
+        destroyed.install()
         heartbeat.start()
         self.census.add(count)
-        recorded = RecordedLoop(count, heartbeat)
+        recorded = RecordedLoop(count, heartbeat, Prover(loop, count, docket, self.parts.proof))
         with self._loops_lock:
             self.loops = [*self.loops, recorded]
         return recorded
@@ -110,8 +119,7 @@ class Recorders:
             if recorded not in self.loops:
                 return
             self.loops = [other for other in self.loops if other is not recorded]
-        recorded.count.nursery.uninstall()
-        recorded.heartbeat.stop()
+        _stop(recorded)
         self.census.remove(recorded.count)
 
     def collector(self) -> Collector:
@@ -123,8 +131,20 @@ class Recorders:
             (parts.loops, self._gather_loops),
             (parts.threads, self._gather_threads),
             (parts.gc, lambda: gc_families(self._pauses)),
+            (parts.proof, lambda: proof_families(self.stranded())),
         ]
-        return Collector(gathers)
+        return Collector(gathers, {"heap_pass": self._last_heap_pass})
+
+    def stranded(self) -> dict[tuple[Origin, str, str], int]:
+        """Count the proven tasks of all loops, by origin, what they wait on, and grade."""
+        total: Counter[tuple[Origin, str, str]] = Counter()
+        for recorded in self.loops:
+            total.update(recorded.prover.counts())
+        return total
+
+    def _last_heap_pass(self) -> float:
+        """Tell how many seconds the last pass over the heap took, which asks for the holders of proven tasks."""
+        return max((recorded.prover.docket.pass_seconds for recorded in self.loops), default=0.0)
 
     def _gather_deployment(self) -> Iterable[Family]:
         return deployment_families(*map(printable, self._deployment))
@@ -160,6 +180,8 @@ class Recorders:
             if loop is None or loop.is_closed():
                 self.remove(recorded)
         self.census.take()
+        for recorded in self.loops:
+            self.parts.proof.attempt(recorded.prover.wake)
 
     def _see_threads(self, now: float) -> None:
         with self._threads_lock:
@@ -172,3 +194,10 @@ class Recorders:
         taken = {recorded.count.name for recorded in self.loops}
         candidates = [name, *(f"{name} {i}" for i in range(2, len(taken) + 3))]
         return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _stop(recorded: RecordedLoop) -> None:
+    recorded.count.nursery.uninstall()
+    recorded.count.destroyed.uninstall()
+    recorded.heartbeat.stop()
+    recorded.prover.stop()

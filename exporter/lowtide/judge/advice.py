@@ -104,6 +104,13 @@ _OTHERWISE = Advice(
 )
 
 
-def advice_for(waiting_on: str) -> Advice:
-    """Return what to change about tasks that wait on a primitive for ever."""
-    return ADVICE.get(waiting_on, _OTHERWISE)
+CIRCLE = Advice(
+    "the tasks wait for each other in a circle",
+    _LOST,
+    "take what they wait for in one order everywhere, or put an asyncio.timeout around one of the waits",
+)
+
+
+def advice_for(waiting_on: str, *, circle: bool = False) -> Advice:
+    """Return what to change about tasks that wait on a primitive for ever, perhaps for each other."""
+    return CIRCLE if circle else ADVICE.get(waiting_on, _OTHERWISE)

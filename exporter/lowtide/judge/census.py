@@ -18,10 +18,13 @@ from weakref import ref
 
 from lowtide.judge.filing import Filing
 from lowtide.judge.roll import SEGMENT, Roll, Tally
-from lowtide.record.origins import Budget, Origin
+from lowtide.record.destroyed import Destroyed, Note
+from lowtide.record.origins import UNKNOWN, Budget, Origin
 from lowtide.record.tasks import Nest, Nursery, TaskRef
 from lowtide.record.watcher import Breath
 
+PROVE_AFTER = 5.0
+"""Seconds that a task waits before it is asked whether anything can wake it: most are done by then."""
 FLOOR_WINDOW = 300.0
 """Seconds over which the low-water mark is taken."""
 AGE_BOUNDS = (1, 10, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 259200, 604800)
@@ -48,6 +51,7 @@ class OriginCount:
     aged: int
     aged_entered: int
     aged_ended: int
+    destroyed: int
     oldest: float
 
 
@@ -62,11 +66,16 @@ class Snapshot:
 
 
 class MeasuredLoop:
-    """One loop: its nursery, its roll, its low-water mark."""
+    """One loop: its nursery and its destroyed tasks, its roll, its low-water mark."""
 
-    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, nursery: Nursery) -> None:
+    def __init__(
+        self, name: str, loop: asyncio.AbstractEventLoop, nursery: Nursery, destroyed: Destroyed
+    ) -> None:
         self.name = name
         self.nursery = nursery
+        self.destroyed = destroyed
+        self.to_prove: deque[tuple[Origin, TaskRef]] = deque()
+        """Tasks that have waited for PROVE_AFTER, for the proof to take."""
         self.roll = Roll()
         self.floor = _SlidingMinimum(FLOOR_WINDOW)
         self.loop = ref(loop)
@@ -102,6 +111,7 @@ class Census:
         self._filing = Filing(self._budget)
         self._numbers: dict[Origin, int] = {}
         self._tallies: list[Tally] = []
+        self._origins: list[Origin] = []
         self._loops: list[MeasuredLoop] = []
         self._lock = threading.Lock()
         self._last = clock()
@@ -140,11 +150,38 @@ class Census:
         for loop in self._loops:
             for nest in loop.nursery.nests():
                 self._empty(nest, loop.roll, born, breath)
-            for _ in loop.roll.strike(self._tallies):
-                breath.take()
+            self._strike(loop, breath)
             loop.roll.ripen(now - self.aged_after, self._tallies)
+            origins = self._origins
+            loop.to_prove.extend(
+                (origins[number], reference) for number, reference in loop.roll.hand_out(now - PROVE_AFTER)
+            )
             loop.floor.add(now, len(loop.roll))
         return now
+
+    def _strike(self, loop: MeasuredLoop, breath: Breath) -> None:
+        """Strike off what ended, and find the origins of what was destroyed."""
+        notes = [loop.destroyed.notes.popleft() for _ in range(len(loop.destroyed.notes))]
+        unknown = {note.hash for note in notes}
+        for _ in loop.roll.strike(self._tallies, unknown):
+            breath.take()
+        for note in notes:
+            if note.hash in unknown:  # it never came onto the roll
+                unknown.discard(note.hash)
+                self._tallies[self._number(self._origin_of(note))].destroyed += 1
+
+    def _origin_of(self, note: Note) -> Origin:
+        if note.spawner is not None:
+            return self._filing.within_budget(Origin(note.coroutine, note.spawner))
+        known = [origin for origin in self._numbers if origin.coroutine == note.coroutine]
+        if len(known) == 1:
+            return known[0]
+        return self._filing.within_budget(Origin(note.coroutine, UNKNOWN))
+
+    def oldest(self, origin: Origin, loop: MeasuredLoop) -> TaskRef | None:
+        """Return a reference to the oldest live task of an origin in a loop; None if there is none."""
+        with self._lock:
+            return loop.roll.oldest(self._numbers[origin]) if origin in self._numbers else None
 
     def _empty(self, nest: Nest, roll: Roll, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""
@@ -164,6 +201,7 @@ class Census:
         if number is None:
             number = self._numbers[origin] = len(self._tallies)
             self._tallies.append(Tally())
+            self._origins.append(origin)
         return number
 
     def _count_origin(self, origin: Origin, now: float) -> OriginCount:
@@ -176,6 +214,7 @@ class Census:
             aged=tally.aged,
             aged_entered=tally.aged_entered,
             aged_ended=tally.aged_ended,
+            destroyed=tally.destroyed,
             oldest=now - min(births, default=now),
         )
 

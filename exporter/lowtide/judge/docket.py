@@ -4,7 +4,7 @@ Guarantees:
 - Between two calls nothing here refers to a task, coroutine or frame strongly.
 - One call of ``work`` takes about ``slice_seconds``, or one look if that is longer, and says how long to wait
   so that it uses at most ``share`` of one core. The pass over the heap that finds holders is the exception:
-  at most one a minute, none that is expected to take longer than a full collection.
+  at most one a minute, and one in ten minutes once it takes longer than a full collection.
 - A verdict needs two looks at least a second apart that find the task on the same future.
 - Origins take turns, and within one the tasks that were handed in first come first.
 - A task that isn't stranded is looked at ever more rarely, unless its future changes.
@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lowtide.judge.custody import UNWAKEABLE, Custody, Entry, future_of
+from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE, Custody, Entry, future_of
 from lowtide.judge.kinds import TASK, kind_of
 from lowtide.judge.look import STRANDED, Look, look_at
 from lowtide.judge.survey import task_cancelled, task_done
@@ -72,9 +72,11 @@ class Docket:
         self._turns: deque[Hashable] = deque()
         self._due: list[tuple[float, int, Entry]] = []
         self._order = itertools.count()
+        self._specimens: dict[tuple[Hashable, str], Entry] = {}
         self._last_pass = float("-inf")
         self._last_settled = float("-inf")
         self._gathering_since = 0.0
+        self._recent_passes: deque[float] = deque(maxlen=5)
         # Graded tasks by origin, what they wait on, and grade, without group members that nobody handed in.
         self.counts: Counter[tuple[Hashable, str, str]] = Counter()
         # Seconds that the last pass over the heap took, and how many there were.
@@ -97,6 +99,14 @@ class Docket:
             self._turns.append(origin)
         self._fresh[origin].append(entry)
 
+    def specimen(self, origin: Hashable) -> Verdict | None:
+        """Return the last graded task of an origin, an unwakeable one if there is any."""
+        for grade in (UNWAKEABLE, CANCEL_ONLY):
+            entry = self._specimens.get((origin, grade))
+            if entry is not None and entry() is not None and entry.grade == grade:
+                return Verdict(entry, origin, grade, entry.waiting_on, entry.holders)
+        return None
+
     def verdicts(self) -> Iterator[Verdict]:
         """Yield every handed-in task that is stranded and graded."""
         for entry in list(self._entries.values()):
@@ -116,6 +126,18 @@ class Docket:
         spent = self._clock() - began
         return max(spent / self._share - spent, self._slice)
 
+    def due_in(self) -> float | None:
+        """Return in how many seconds there will be work again; None if there is none until tasks are handed in."""
+        now = self._clock()
+        moments = [self._due[0][0]] if self._due else []
+        if any(self._fresh.values()):
+            moments.append(now)
+        if self._custody.is_unsettled:
+            moments.append(self._last_settled + _APART)
+        if self._custody.is_waiting():
+            moments.append(max(self._last_pass + self._between_passes(), self._gathering_since + _GATHERING))
+        return max(0.0, min(moments) - now) if moments else None
+
     def _slice_of_looks(self, began: float) -> None:
         while self._clock() - began < self._slice:
             entry = self._next(began)
@@ -126,15 +148,23 @@ class Docket:
     def _is_pass_due(self, now: float) -> bool:
         return (
             self._custody.is_waiting()
-            and now - self._last_pass >= _BETWEEN_PASSES
+            and now - self._last_pass >= self._between_passes()
             and now - self._gathering_since >= _GATHERING
-            and self.pass_seconds <= self._full_collection()
         )
+
+    def _between_passes(self) -> float:
+        """Return the seconds between two passes: many more if they take longer than a full collection does.
+
+        The quickest of the last few counts, for a busy machine can make any one of them slow.
+        """
+        quickest = min(self._recent_passes, default=0.0)
+        return _BETWEEN_PASSES if quickest <= self._full_collection() else 10 * _BETWEEN_PASSES
 
     def _pass(self, began: float) -> None:
         self._last_pass = self._gathering_since = began
         self._custody.ask_heap()
         self.pass_seconds = self._clock() - began
+        self._recent_passes.append(self.pass_seconds)
         self.passes += 1
 
     def _next(self, now: float) -> Entry | None:
@@ -192,6 +222,7 @@ class Docket:
         entry.grade = grade
         if entry.origin is not None:
             self.counts[entry.origin, entry.waiting_on, grade] += 1
+            self._specimens[entry.origin, grade] = entry
 
     def _release(self, entry: Entry) -> None:
         """Take a task that ran, ended or went away off the docket; it may be handed in again."""

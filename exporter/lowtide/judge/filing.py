@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from operator import attrgetter, call
 from types import CodeType
 
-from lowtide.record.origins import OTHER, UNKNOWN, Budget, Origin, coroutine_name, is_wrapper
+from lowtide.record.origins import OTHER, UNKNOWN, Budget, Origin, coroutine_name, is_wrapper, own_name
 from lowtide.record.tasks import TaskRef
 
 _MAX_KNOWN = 4096
@@ -42,32 +42,22 @@ class Filing:
 
     def _origin(self, reference: TaskRef, spawner: str) -> Origin | None:
         task = reference()
-        if task is None:
+        if task is None or task.done():  # a coroutine that is over doesn't know its function any more
             return None
         coroutine = task.get_coro() if hasattr(task, "get_coro") else None
         code, qualname = getattr(coroutine, "cr_code", None), getattr(coroutine, "__qualname__", None)
         key = (id(code), qualname, spawner)
         if type(code) is CodeType and type(qualname) is str and key in self._known:
             return self._known[id(code), qualname, spawner][0]
-        name = _name_through_wrappers(coroutine)
-        origin = self._within_budget(Origin(name, spawner))
-        if type(code) is CodeType and type(qualname) is str and not is_wrapper(coroutine_name(coroutine)):
+        if coroutine is None:
+            return self.within_budget(Origin(UNKNOWN, spawner))
+        origin = self.within_budget(Origin(coroutine_name(coroutine), spawner))
+        if type(code) is CodeType and type(qualname) is str and not is_wrapper(own_name(coroutine)):
             if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
             self._known[id(code), qualname, spawner] = origin, code  # the code stays alive: its id is the key
         return origin
 
-    def _within_budget(self, origin: Origin) -> Origin:
+    def within_budget(self, origin: Origin) -> Origin:
+        """Return the origin, or ``other`` if there is no room for it."""
         return origin if origin == OTHER or self._budget.admits(origin) else OTHER
-
-
-def _name_through_wrappers(coroutine: object) -> str:
-    for _ in range(8):  # wrappers of wrappers end somewhere
-        if coroutine is None:
-            return UNKNOWN
-        name = coroutine_name(coroutine)
-        inner = getattr(coroutine, "cr_await", None)
-        if inner is None or not is_wrapper(name):
-            return name
-        coroutine = inner
-    return UNKNOWN

@@ -121,7 +121,7 @@ class _Call:
         grip = grip_of(look, _MOST_OBJECTS)
         hold = Hold(names=[grip.blocker], live=grip.blocker) if grip.blocker else self._held(look, grip)
         group = tuple(name_of(look.survey.objects[place]) for place in look.tasks)
-        grade, why = UNWAKEABLE, _why(look, waiting_on(self.tasks[index]))
+        grade, why = UNWAKEABLE, why_stuck(look, waiting_on(self.tasks[index]))
         if grip.deadline:
             grade, why = WAKEABLE, f"{hold.live} will cancel it"
         elif hold.live:
@@ -168,7 +168,8 @@ _NOUNS = {"Queue": "the queue", "Lock": "the lock", "Event": "the event", "Condi
           "Semaphore": "the semaphore", "Barrier": "the barrier"}  # fmt: skip
 
 
-def _why(look: Look, on: str) -> str:
+def why_stuck(look: Look, on: str) -> str:
+    """Say in a plain sentence why a proven task can't be woken."""
     noun = _NOUNS.get(on.partition(".")[0], "what it waits for")
     others = len(look.tasks) - 1
     if not others:

@@ -33,12 +33,13 @@ class Tally:
     aged: int = 0
     aged_entered: int = 0
     aged_ended: int = 0
+    destroyed: int = 0
 
 
 class _Segment:
     """Up to SEGMENT tasks: their references, times of birth and origins' numbers, side by side."""
 
-    __slots__ = ("aged", "births", "births_sum", "by_origin", "origins", "refs")
+    __slots__ = ("aged", "births", "births_sum", "by_origin", "handed_out", "origins", "refs")
 
     def __init__(self) -> None:
         self.refs: list[TaskRef] = []
@@ -48,6 +49,8 @@ class _Segment:
         self.by_origin: Counter[int] = Counter()
         self.aged = 0
         """How many of the first are counted as aged."""
+        self.handed_out = 0
+        """How many of the first were handed to the proof."""
 
     def add(self, refs: Iterable[TaskRef], born: Sequence[float], origins: Sequence[int]) -> None:
         self.refs += refs
@@ -56,19 +59,29 @@ class _Segment:
         self.origins.extend(origins)
         self.by_origin.update(origins)
 
-    def strike(self, live: list[bool], tallies: Sequence[Tally]) -> None:
+    def strike(self, live: list[bool], tallies: Sequence[Tally], destroyed: set[int]) -> None:
         gone = list(map(not_, live))
+        if destroyed:
+            self._blame(gone, tallies, destroyed)
         for origin, count in Counter(compress(self.origins, gone)).items():
             tallies[origin].live -= count
         for origin, count in Counter(compress(self.origins[: self.aged], gone)).items():
             tallies[origin].aged -= count
             tallies[origin].aged_ended += count
         self.aged = sum(live[: self.aged])
+        self.handed_out = sum(live[: self.handed_out])
         self.refs = list(compress(self.refs, live))
         self.births = array("d", compress(self.births, live))
         self.births_sum = sum(self.births)
         self.origins = array("H", compress(self.origins, live))
         self.by_origin = Counter(self.origins)
+
+    def _blame(self, gone: list[bool], tallies: Sequence[Tally], destroyed: set[int]) -> None:
+        """Find the origins of destroyed tasks by the hashes of their references, which outlive them."""
+        for reference, origin in zip(compress(self.refs, gone), compress(self.origins, gone), strict=True):
+            if hash(reference) in destroyed:
+                destroyed.discard(hash(reference))
+                tallies[origin].destroyed += 1
 
 
 class Roll:
@@ -90,12 +103,16 @@ class Roll:
         for origin, count in Counter(origins).items():
             tallies[origin].live += count
 
-    def strike(self, tallies: Sequence[Tally]) -> Iterator[None]:
-        """Strike off finished and freed tasks, a segment at each step."""
+    def strike(self, tallies: Sequence[Tally], destroyed: set[int]) -> Iterator[None]:
+        """Strike off finished and freed tasks, a segment at each step.
+
+        ``destroyed`` holds the hashes of tasks destroyed while pending; those found on the roll are counted and
+        taken out of it.
+        """
         for segment in self._segments:
             live = _liveness(segment.refs)
             if live is not None:
-                segment.strike(live, tallies)
+                segment.strike(live, tallies, destroyed)
             yield
         self._join()
 
@@ -107,6 +124,7 @@ class Roll:
             if last is not None and len(last.refs) + len(segment.refs) <= SEGMENT // 2:
                 last.add(segment.refs, segment.births, segment.origins)
                 last.aged += segment.aged
+                last.handed_out += segment.handed_out
             elif segment.refs:
                 joined.append(segment)
         self._segments = joined
@@ -146,10 +164,24 @@ class Roll:
                 return segment.births[segment.origins.index(origin)]
         return None
 
-    def aged(self) -> Iterator[tuple[int, TaskRef]]:
-        """List the origins' numbers and the references of the aged tasks, oldest first."""
+    def hand_out(self, threshold: float) -> Iterator[tuple[int, TaskRef]]:
+        """Yield origin and reference of each task born up to ``threshold``, oldest first, each only once."""
         for segment in self._segments:
-            yield from zip(segment.origins[: segment.aged], segment.refs, strict=False)
+            if not segment.births or segment.births[0] > threshold:
+                break
+            begin, segment.handed_out = segment.handed_out, bisect_right(segment.births, threshold)
+            yield from zip(
+                segment.origins[begin : segment.handed_out],
+                segment.refs[begin : segment.handed_out],
+                strict=True,
+            )
+
+    def oldest(self, origin: int) -> TaskRef | None:
+        """Return a reference to the oldest task of an origin; None if there is none."""
+        for segment in self._segments:
+            if segment.by_origin[origin]:
+                return segment.refs[segment.origins.index(origin)]
+        return None
 
 
 def _liveness(refs: Sequence[TaskRef]) -> list[bool] | None:

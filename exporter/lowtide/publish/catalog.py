@@ -40,6 +40,13 @@ CATALOG = tuple(
             "Low-water mark of live tasks in the last five minutes.",
         ),
         ("asyncio_tasks_created_total", "counter", "tasks", ("loop",), "Tasks made."),
+        (
+            "asyncio_tasks_destroyed_pending_total",
+            "counter",
+            "tasks",
+            _BY_ORIGIN,
+            "Tasks that the garbage collector destroyed while they were pending: lost work.",
+        ),
         ("asyncio_tasks_live", "gauge", "tasks", _BY_ORIGIN, "Live tasks, by who made them."),
         (
             "asyncio_tasks_aged",
@@ -64,6 +71,13 @@ CATALOG = tuple(
             "Age of the oldest live task, 0 if none is live.",
         ),
         ("asyncio_task_age_seconds", "gaugehistogram", "tasks", ("loop",), "Ages of live tasks."),
+        (
+            "asyncio_tasks_stranded",
+            "gauge",
+            "proof",
+            (*_BY_ORIGIN, "waiting_on", "grade"),
+            "Tasks of which it is proven that nothing can complete what they wait for.",
+        ),
         ("asyncio_loop_lag_seconds", "histogram", "loops", ("loop",), "How late timers of the loop run."),
         (
             "asyncio_loop_heartbeat_timestamp_seconds",

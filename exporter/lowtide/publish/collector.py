@@ -1,6 +1,6 @@
 """The collector: what a Prometheus registry asks at each scrape."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 from prometheus_client.metrics_core import Metric as Family
@@ -19,8 +19,12 @@ class Collector(CollectorBase):
     May be called in any thread, also while an application's loop stands still: no part waits for one.
     """
 
-    def __init__(self, parts: Sequence[tuple[Part, Gather]]) -> None:
+    def __init__(
+        self, parts: Sequence[tuple[Part, Gather]], costs: Mapping[str, Callable[[], float]] | None = None
+    ) -> None:
+        """Take the parts, and what else costs seconds, by name: work that is not done in a scrape."""
         self._parts = parts
+        self._costs = costs or {}
         self._abandoned = False
 
     def describe(self) -> list[Family]:
@@ -44,7 +48,9 @@ class Collector(CollectorBase):
                 yield each
                 breath.take()  # whoever asked has spent time on writing it out
         parts = [part for part, _ in self._parts]
-        yield family("lowtide_collect_seconds", (((part.name,), part.seconds) for part in parts))
+        seconds = {part.name: part.seconds for part in parts}
+        seconds |= {name: cost() for name, cost in self._costs.items()}
+        yield family("lowtide_collect_seconds", (((name,), value) for name, value in seconds.items()))
         yield family("lowtide_collect_success", (((part.name,), not part.broken) for part in parts))
 
 

@@ -10,7 +10,7 @@ from lowtide.judge.census import AGE_BOUNDS, Snapshot
 from lowtide.publish.catalog import family
 from lowtide.record.heartbeat import Heartbeat
 from lowtide.record.histogram import cumulative
-from lowtide.record.origins import OTHER, Budget, label
+from lowtide.record.origins import OTHER, Budget, Origin, label
 from lowtide.record.pauses import BOUNDS, Pauses
 from lowtide.record.threads import ThreadSight
 
@@ -38,12 +38,24 @@ def task_families(snapshot: Snapshot) -> Iterator[Family]:
 
 
 _BY_ORIGIN = {
+    "asyncio_tasks_destroyed_pending_total": "destroyed",
     "asyncio_tasks_live": "live",
     "asyncio_tasks_aged": "aged",
     "asyncio_tasks_aged_entered_total": "aged_entered",
     "asyncio_tasks_aged_ended_total": "aged_ended",
     "asyncio_task_oldest_age_seconds": "oldest",
 }
+
+
+def proof_families(stranded: Mapping[tuple[Origin, str, str], int]) -> Iterator[Family]:
+    """Publish how many tasks are proven to be stranded, by origin, what they wait on, and grade."""
+    yield family(
+        "asyncio_tasks_stranded",
+        (
+            ((origin.coroutine, origin.spawner, waiting_on, grade), count)
+            for (origin, waiting_on, grade), count in stranded.items()
+        ),
+    )
 
 
 def loop_families(heartbeats: Mapping[str, Heartbeat], now: float) -> Iterator[Family]:

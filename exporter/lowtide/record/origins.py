@@ -93,7 +93,18 @@ def is_wrapper(name: str) -> bool:
 
 
 def coroutine_name(coroutine: Any) -> str:
-    """Name the coroutine function of a coroutine object, as ``module:qualname``.
+    """Name the coroutine function of a coroutine object, seen through known wrappers, as ``module:qualname``."""
+    name = own_name(coroutine)
+    for _ in range(8):  # wrappers of wrappers end somewhere
+        inner = getattr(coroutine, "cr_await", None)
+        if inner is None or not is_wrapper(name):
+            break
+        coroutine, name = inner, own_name(inner)
+    return name
+
+
+def own_name(coroutine: Any) -> str:
+    """Name the coroutine function of a coroutine object itself, as ``module:qualname``.
 
     The function is found through the garbage collector's edges, not through ``cr_frame``: a frame object
     would outlive the look, and its ``f_locals`` would keep the coroutine's locals alive. A function
@@ -102,9 +113,8 @@ def coroutine_name(coroutine: Any) -> str:
     """
     for referent in gc.get_referents(coroutine):
         if type(referent) is FunctionType and referent.__qualname__ == coroutine.__qualname__:
-            return qualified(
-                referent.__module__ or referent.__globals__.get("__name__"), referent.__qualname__
-            )
+            module = referent.__module__ or referent.__globals__.get("__name__")
+            return qualified(module, referent.__qualname__)
     kind = type(coroutine)
     qualname = getattr(coroutine, "__qualname__", None)
     return qualified(kind.__module__, qualname if type(qualname) is str else kind.__qualname__)

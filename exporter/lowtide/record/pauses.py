@@ -11,6 +11,7 @@ meanwhile (``gcstate->collecting``, from 3.11 to 3.14). So one place for the tim
 import gc
 from bisect import bisect_left
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
 
 BOUNDS = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -25,6 +26,11 @@ class Pauses:
         self.counts = [[0] * (len(BOUNDS) + 1) for _ in range(GENERATIONS)]
         self.sums = [0.0] * GENERATIONS
         self._callback = _make_callback(self.counts, self.sums, clock)
+
+    def mean_of_full(self) -> float:
+        """Return how long a full collection took on average, in seconds; infinity before there was one."""
+        full = sum(self.counts[-1])
+        return self.sums[-1] / full if full else inf
 
     def install(self) -> None:
         """Register with the garbage collector."""

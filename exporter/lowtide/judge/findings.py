@@ -1,0 +1,159 @@
+"""Findings: what a person is told about an origin whose tasks don't end."""
+
+import dis
+import hashlib
+from asyncio import AbstractEventLoop
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from lowtide.judge.advice import Advice, advice_for
+from lowtide.judge.census import OriginCount
+from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
+from lowtide.judge.look import STRANDED, Look, look_at
+from lowtide.judge.proof import why_stuck
+from lowtide.judge.survey import name_of
+from lowtide.judge.waits import Place, place_of, waiting_on
+from lowtide.record.origins import Origin
+
+_MOST_IN_CYCLE = 20
+"""Members of a group that are asked for the way back: a cycle of more is not read by anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one task of an origin shows: where it waits and why, and who waits for whom in a circle."""
+
+    waiting_on: str
+    where: Place
+    why: str
+    cycle: tuple[str, ...]
+    holders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One origin's evidence. Counts are of tasks, ``oldest`` is an age in seconds.
+
+    ``stranded`` are those proven ``unwakeable``, ``cancel_only`` those that somebody could still cancel.
+    ``made_at`` is the line that spawns, where the source tells it; ``cycle`` are the names of tasks that wait
+    for each other.
+    """
+
+    origin: Origin
+    live: int
+    aged: int
+    stranded: int
+    cancel_only: int
+    oldest: float
+    waiting_on: str
+    where: Place | None
+    made_at: Place | None
+    why: str
+    holders: tuple[str, ...]
+    cycle: tuple[str, ...]
+    advice: Advice | None
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that stay the same across processes and deployments."""
+        text = "\0".join((self.origin.coroutine, self.origin.spawner, self.waiting_on))
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        rows = (
+            ("evidence", self._evidence()),
+            ("waits in", self.where),
+            ("made by", self.made_at or self.origin.spawner),
+            ("why", self.why),
+            ("held by", ", ".join(self.holders)),
+            ("cycle", " -> ".join((*self.cycle, *self.cycle[:1]))),
+            ("do", self.advice),
+        )
+        lines = [f"{self.origin.coroutine} made by {self.origin.spawner} [{self.fingerprint}]"]
+        return "\n".join(lines + [f"  {name:9} {value}" for name, value in rows if value])
+
+    def _evidence(self) -> str:
+        proven = [f"{self.stranded} stranded (proven)"] if self.stranded else []
+        proven += [f"{self.cancel_only} end only if cancelled"] if self.cancel_only else []
+        return ", ".join([*proven, f"{self.aged} aged", f"{self.live} live", f"oldest {self.oldest:.0f} s"])
+
+
+def finding(
+    count: OriginCount,
+    graded: Mapping[str, int],
+    sample: Sample | None,
+    spawner: CodeType | None,
+) -> Finding:
+    """Put together what is known of an origin. ``graded`` are its proven tasks by grade."""
+    on = sample.waiting_on if sample else ""
+    stranded = graded.get(UNWAKEABLE, 0)
+    function = count.origin.coroutine.rpartition(":")[2].rpartition(".")[2]
+    return Finding(
+        origin=count.origin,
+        live=count.live,
+        aged=count.aged,
+        stranded=stranded,
+        cancel_only=graded.get(CANCEL_ONLY, 0),
+        oldest=count.oldest,
+        waiting_on=on,
+        where=sample.where if sample else None,
+        made_at=spawning_line(spawner, function) if spawner else None,
+        why=sample.why if sample else "",
+        holders=sample.holders if sample else (),
+        cycle=sample.cycle if sample else (),
+        advice=advice_for(on, circle=bool(sample and sample.cycle)) if on and stranded else None,
+    )
+
+
+def sample_of(task: Any, loop: AbstractEventLoop, holders: tuple[str, ...]) -> Sample:
+    """Look at one pending task of this loop, in the loop's thread; ``holders`` are those known already."""
+    look = look_at(task, loop)
+    on = waiting_on(task)
+    why = why_stuck(look, on) if look.verdict == STRANDED else look.why
+    cycle = _cycle(look, loop) if look.verdict == STRANDED else ()
+    return Sample(on, place_of(task), why, cycle, holders)
+
+
+def _cycle(look: Look, loop: AbstractEventLoop) -> tuple[str, ...]:
+    """Name the tasks of the group that the first one would have to wake to be woken itself."""
+    objects = look.survey.objects
+    first = objects[look.tasks[0]]
+    members = [
+        other for place in look.tasks[1:_MOST_IN_CYCLE] if id(first) in _group(other := objects[place], loop)
+    ]
+    return tuple(name_of(task) for task in (first, *members)) if members else ()
+
+
+def _group(task: Any, loop: AbstractEventLoop) -> set[int]:
+    look = look_at(task, loop)
+    return {id(look.survey.objects[place]) for place in look.tasks}
+
+
+_SPAWNING = {
+    "create_task",
+    "ensure_future",
+    "gather",
+    "start_soon",
+    "run_coroutine_threadsafe",
+    "wait",
+    "run",
+}
+
+
+def spawning_line(spawner: CodeType, coroutine: str) -> Place:
+    """Find the line on which a function makes tasks of a coroutine function, from its instructions.
+
+    It is the first line that names the coroutine function, or else the first that names a function of asyncio
+    which makes tasks, or else the function's first line. Nothing need be noted when a task is made.
+    """
+    names = {coroutine: 0} | dict.fromkeys(_SPAWNING, 1)
+    best: dict[int, int] = {}
+    for instruction in dis.get_instructions(spawner):
+        rank = names.get(instruction.argval) if isinstance(instruction.argval, str) else None
+        number = instruction.positions.lineno if instruction.positions else None
+        if rank is not None and number is not None:
+            best.setdefault(rank, number)
+    line = best.get(0) or best.get(1) or spawner.co_firstlineno
+    return Place(spawner.co_qualname, spawner.co_filename, line)
