@@ -8,6 +8,7 @@ from lowtide.judge.look import UNKNOWN, look_at
 from tests.judge.scene import judged, play, spawn
 
 CALLS = []
+KEPT = []
 
 
 def _note(name):
@@ -50,6 +51,24 @@ def _hostile(*more):
 
 async def _wait(future, *company):
     await future
+
+
+def test_no_method_is_called_to_name_what_could_wake_a_task():
+    async def scene():
+        keeper = object.__new__(_hostile())
+        KEPT.append(keeper)
+        future = asyncio.get_running_loop().create_future()
+        object.__getattribute__(keeper, "__dict__")["future"] = future
+        spawn(_wait(future))
+        del future
+        CALLS.clear()
+        proofs = await judged()
+        return proofs, list(CALLS)
+
+    (proof,), calls = play(scene)
+    KEPT.clear()
+    assert calls == []
+    assert proof.grade == "wakeable"
 
 
 @pytest.mark.parametrize("more", [(), (("__del__", lambda self: None),)])

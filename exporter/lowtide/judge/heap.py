@@ -12,7 +12,8 @@ import gc
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +26,13 @@ from lowtide.judge.kinds import (
     FUTURE,
     GENERATOR,
     TASK,
+    class_name,
     is_a,
     kind_of,
     made_in_python,
     members,
     mro,
+    short_name,
 )
 from lowtide.judge.survey import exact, getrefcount
 
@@ -39,7 +42,6 @@ _DEEPEST = 4
 _GIVES_NOTHING = {"add", "append", "appendleft", "clear", "discard", "remove"}
 _SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
 
-_qualname = type.__dict__["__qualname__"].__get__
 _module_members: Callable[[Any], dict[str, Any]] = vars(types.ModuleType)["__dict__"].__get__
 # A task group cancels what it holds when its parent is cancelled; timers and finalizers call what they hold.
 _ACTORS: tuple[type, ...] = (asyncio.TaskGroup, asyncio.Handle, weakref.finalize._Info)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -98,9 +100,8 @@ class Trace:
         """
         self._asked = most
         self._friends.add(id(tasks))
-        frontier = [self._place(task) for task in tasks[:most]]
-        for task in tasks[most:]:
-            self._place(task)
+        # No loop variable: the last task in it would have a reference more.
+        frontier = [self._place(task) for task in tasks][:most]
         for _ in range(_DEEPEST):
             frontier = self._climb(frontier) if frontier else []
         for place in frontier:
@@ -127,6 +128,15 @@ class Trace:
     def was_asked(self, task: Any) -> bool:
         """Say whether this task's own referrers were asked for, not only those of others."""
         return self._index[id(task)] <= self._asked
+
+    def containers(self, task: Any) -> Iterator[tuple[Counter[int], Hold]]:
+        """Yield the containers that hold a task: what is in each, by id, and who holds it."""
+        place = self._index[id(task)]
+        for container in self._holds[place].climb:
+            yield (
+                Counter(map(id, gc.get_referents(self._book[container]))),
+                self._judge(container, place, set()),
+            )
 
     def references(self, task: Any) -> int:
         """Return how many references a task had when all was found, apart from the trace's own two."""
@@ -187,7 +197,7 @@ class Trace:
 
     def _note_owner(self, hold: Hold, referrer: Any, held: object, *, is_task: bool) -> None:
         if type(held) is dict and _attributes_of(referrer) is held:
-            hold.owner = _class_name(referrer)
+            hold.owner = class_name(referrer if _is_class(referrer) else type(referrer))
         else:
             self._settle(hold, *_attribute(referrer, held, is_task=is_task))
         if not is_task and not _is_class(referrer) and made_in_python(type(referrer)):
@@ -200,7 +210,7 @@ class Trace:
         module = _module_of(container)
         if module:
             name = f"{module}:{_key(container, held)}"
-            self._settle(hold, name if is_task else f"{name} ({type(held).__name__})", live=is_task)
+            self._settle(hold, name if is_task else f"{name} ({short_name(held)})", live=is_task)
         elif (above := self._place(container)) not in hold.climb:
             hold.climb.append(above)
 
@@ -251,7 +261,7 @@ class Trace:
 
     def _label(self, place: int, child: int) -> str:
         held = self._book[child]
-        kind = "" if self._is_task(child) else f" ({type(held).__name__})"
+        kind = "" if self._is_task(child) else f" ({short_name(held)})"
         return f"{_key(self._book[place], held)} attribute{kind}"
 
 
@@ -287,12 +297,6 @@ def _is_class(thing: object) -> bool:
     return is_a(type(thing), type)
 
 
-def _class_name(thing: Any) -> str:
-    cls = thing if _is_class(thing) else type(thing)
-    module = members(cls).get("__module__")
-    return f"{module}.{_qualname(cls)}" if type(module) is str else _qualname(cls)
-
-
 def _attributes_of(thing: Any) -> object:
     """Return the dict in which an object made in Python, or a class, keeps its attributes."""
     if _is_class(thing):
@@ -307,16 +311,16 @@ def _attributes_of(thing: Any) -> object:
 def _attribute(referrer: Any, held: object, *, is_task: bool) -> tuple[str, bool]:
     """Name an object that refers to another one, and say whether it could cancel a task."""
     kind = kind_of(type(referrer))
-    kept = "" if is_task else f" ({type(held).__name__})"
+    kept = "" if is_task else f" ({short_name(held)})"
     if kind in {TASK, FUTURE}:
         return "the result of a future", True
     if not made_in_python(type(referrer)):
-        return f"a {_class_name(referrer)}", True
+        return f"a {class_name(type(referrer))}", True
     key = _key(_attributes_of(referrer), held)
     if key == "?":
         key = _slot(referrer, held)
     live = is_task or any(is_a(type(referrer), actor) for actor in _ACTORS)
-    return f"{_class_name(referrer)}.{key} attribute{kept}", live
+    return f"{class_name(type(referrer))}.{key} attribute{kept}", live
 
 
 def _slot(thing: Any, held: object) -> str:

@@ -40,6 +40,9 @@ _basicsize: Callable[[type], int] = type.__dict__["__basicsize__"].__get__
 _base: Callable[[type], type | None] = type.__dict__["__base__"].__get__
 members: Callable[[type], types.MappingProxyType[str, object]] = type.__dict__["__dict__"].__get__
 
+_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+_qualname: Callable[[type], str] = type.__dict__["__qualname__"].__get__
+
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE_TYPE = 1 << 8
 # Enough for the types of a large service; past it the table starts afresh rather than grow.
@@ -144,6 +147,17 @@ def kind_of(cls: type) -> int:
     kind = _classify(cls)
     _SEEN[key] = (weakref.ref(cls), kind)
     return kind
+
+
+def short_name(thing: object) -> str:
+    """Name the class of an object without asking its metaclass."""
+    return _name(type(thing))
+
+
+def class_name(cls: type) -> str:
+    """Name a class with its module, without asking its metaclass."""
+    module = members(cls).get("__module__")
+    return f"{module}.{_qualname(cls)}" if type(module) is str else _qualname(cls)
 
 
 def is_a(cls: type, wanted: type) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType, FunctionType
 from typing import Any
 
-from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, TASK, kind_of
+from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, TASK, kind_of, short_name
 from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount, task_done
 
 # How far a look goes before it asks whether it has seen enough: most stuck groups are small, and most
@@ -161,7 +161,7 @@ def _count(look: Look) -> Look:
     counts, weak = counted(survey, closure)
     for place, references, weakly in zip(closure, counts, weak, strict=True):
         if weakly and not _is_registered(survey, place, weakly):
-            name = type(survey.objects[place]).__name__
+            name = short_name(survey.objects[place])
             return Look(survey, WAKEABLE, f"a {name} on the way is also referred to weakly")
         if references:
             return replace(look, verdict=WAKEABLE, open_at=place, unexplained=references)
