@@ -180,8 +180,13 @@ def running(program: Program, new_loop=asyncio.new_event_loop) -> Iterator[Run]:
 def complaints(program: Program, new_loop=asyncio.new_event_loop) -> list[str]:
     """Say what is wrong with a program: nothing, as a rule."""
     check = {"leaking": _check_leaking, "fixed": _check_fixed, "healthy": _check_healthy}[program.kind]
-    with running(program, new_loop) as run:
-        found = check(run)
+    # What was there before is no part of the program: frozen, it needn't be looked at by each collection.
+    gc.freeze()
+    try:
+        with running(program, new_loop) as run:
+            found = check(run)
+    finally:
+        gc.unfreeze()
     return found + [f"the loop reports {context!r}" for context in run.errors]
 
 
