@@ -30,6 +30,8 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.
 if uvloop is not None:
     LOOPS["uvloop"] = uvloop.new_event_loop
 
+# What is no family.
+APART = {"channels", "check", "contents", "stage"}
 # Programs sleep for at most 5 ms when time is their subject: a window without change this long is the end.
 QUIET = 0.015
 # A woken task that needs a thread or a child process to get going is given this long on a busy machine.
@@ -39,7 +41,7 @@ PATIENCE = 10.0
 def load() -> dict[str, Program]:
     """Import every family, and return all programs by name."""
     for module in pkgutil.iter_modules(tests.corpus.__path__):
-        if module.name not in {"check", "stage"} and not module.name.startswith("test_"):
+        if module.name not in APART and not module.name.startswith("test_"):
             importlib.import_module(f"tests.corpus.{module.name}")
     return PROGRAMS
 

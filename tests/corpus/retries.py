@@ -7,31 +7,34 @@ from tests.corpus.channels import Channel
 from tests.corpus.stage import fixes, leaks
 
 
-async def attempt(number, replies):
-    await asyncio.sleep(0.002)
+async def attempt(number, network, replies):
+    await network.wait()
     await replies.put(number)
 
 
 @leaks
 async def every_timeout_leaves_an_attempt(stage):
-    """Start a new attempt at each timeout, on a queue that only the last answer is read from."""
-    replies = asyncio.Queue(1)
+    """Start a new attempt at each timeout, and read one answer when the network is back."""
+    network, replies = asyncio.Event(), asyncio.Queue(1)
     for number in range(4):
-        stage.spawn(attempt(number, replies))
+        stage.spawn(attempt(number, network, replies))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(replies.get(), 0.001)
-            break
+    network.set()
+    return await replies.get()
 
 
 @fixes(every_timeout_leaves_an_attempt)
 async def every_timeout_stops_its_attempt(stage):
-    replies = asyncio.Queue(1)
+    network, replies = asyncio.Event(), asyncio.Queue(1)
     for number in range(4):
-        asked = stage.spawn(attempt(number, replies))
+        asked = stage.spawn(attempt(number, network, replies))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(replies.get(), 0.001)
-            break
         asked.cancel()
+    stage.spawn(attempt(4, network, replies))
+    network.set()
+    return await replies.get()
 
 
 class Reconnecting:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.corpus import check
+from tests.corpus import check, contents
 from tests.corpus.stage import Program
 
 PROGRAMS = check.load()
@@ -18,6 +18,11 @@ def test_a_program_is_what_it_says(name, loop):
 
 def test_every_leaking_program_has_a_fixed_twin():
     assert check.twinless() == []
+
+
+def test_the_readme_lists_every_family():
+    """``python -m tests.corpus.contents`` writes the list."""
+    assert contents.table() in contents.README.read_text()
 
 
 async def finishes(stage):
