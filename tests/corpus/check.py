@@ -104,6 +104,8 @@ class Run:
         before = [weakref.ref(task) for task in self.pending()]
         self.stage.background.clear()
         self.stage.unprovable_tasks.clear()
+        # Callbacks of a group that is half destroyed may still run, and fail: no fault of the program.
+        self.loop.set_exception_handler(lambda loop, context: None)
         with _quiet_finalizers():
             gc.collect()
             gc.collect()
