@@ -104,6 +104,17 @@ def test_a_look_that_would_go_too_far_says_unknown():
     assert play(scene) == UNKNOWN
 
 
+def test_where_counts_are_not_exact_a_look_says_unknown():
+    async def scene():
+        task = spawn(asyncio.Event().wait())
+        await asyncio.sleep(0)
+        return look_at(task, asyncio.get_running_loop(), exact_counts=False)
+
+    look = play(scene)
+    assert look.verdict == UNKNOWN
+    assert "free-threaded" in look.why
+
+
 def test_the_hostile_methods_would_have_been_noticed():
     thing = object.__new__(_hostile())
     CALLS.clear()

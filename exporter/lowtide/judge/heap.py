@@ -6,14 +6,10 @@ What it doesn't find (a running frame, C code) shows as a count that isn't reach
 could cancel the task.
 """
 
-import asyncio
-import contextlib
 import gc
-import sys
 import types
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,17 +19,14 @@ from lowtide.judge.kinds import (
     COROUTINE,
     FRAME,
     FUNCTION,
-    FUTURE,
     GENERATOR,
     TASK,
     class_name,
-    is_a,
     kind_of,
     made_in_python,
-    members,
-    mro,
     short_name,
 )
+from lowtide.judge.names import attribute, attributes_of, is_class, key_of, module_of
 from lowtide.judge.survey import exact, getrefcount
 
 # Containers in containers, as in ``dict[str, set[Task]]``; deeper ones count as held by somebody.
@@ -42,9 +35,6 @@ _DEEPEST = 4
 _GIVES_NOTHING = {"add", "append", "appendleft", "clear", "discard", "remove"}
 _SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
 
-_module_members: Callable[[Any], dict[str, Any]] = vars(types.ModuleType)["__dict__"].__get__
-# A task group cancels what it holds when its parent is cancelled; timers and finalizers call what they hold.
-_ACTORS: tuple[type, ...] = (asyncio.TaskGroup, asyncio.Handle, weakref.finalize._Info)  # type: ignore[attr-defined]  # noqa: SLF001
 UNSEEN = "something unseen: a running function's local variable, or C code"
 
 
@@ -196,20 +186,20 @@ class Trace:
             self._note_owner(hold, referrer, held, is_task=is_task)
 
     def _note_owner(self, hold: Hold, referrer: Any, held: object, *, is_task: bool) -> None:
-        if type(held) is dict and _attributes_of(referrer) is held:
-            hold.owner = class_name(referrer if _is_class(referrer) else type(referrer))
+        if type(held) is dict and attributes_of(referrer) is held:
+            hold.owner = class_name(referrer if is_class(referrer) else type(referrer))
         else:
-            self._settle(hold, *_attribute(referrer, held, is_task=is_task))
-        if not is_task and not _is_class(referrer) and made_in_python(type(referrer)):
+            self._settle(hold, *attribute(referrer, held, is_task=is_task))
+        if not is_task and not is_class(referrer) and made_in_python(type(referrer)):
             # A function that has the object in a local variable, its methods above all, has the container.
             keeper = self._place(referrer)
             self._keepers.add(keeper)
             hold.climb.append(keeper)
 
     def _note_container(self, hold: Hold, container: Any, held: object, *, is_task: bool) -> None:
-        module = _module_of(container)
+        module = module_of(container)
         if module:
-            name = f"{module}:{_key(container, held)}"
+            name = f"{module}:{key_of(container, held)}"
             self._settle(hold, name if is_task else f"{name} ({short_name(held)})", live=is_task)
         elif (above := self._place(container)) not in hold.climb:
             hold.climb.append(above)
@@ -262,7 +252,7 @@ class Trace:
     def _label(self, place: int, child: int) -> str:
         held = self._book[child]
         kind = "" if self._is_task(child) else f" ({short_name(held)})"
-        return f"{_key(self._book[place], held)} attribute{kind}"
+        return f"{key_of(self._book[place], held)} attribute{kind}"
 
 
 def _is_running(referrer: Any, kind: int) -> bool:
@@ -271,63 +261,3 @@ def _is_running(referrer: Any, kind: int) -> bool:
     if kind == GENERATOR:
         return bool(referrer.gi_running)
     return not getattr(referrer, "ag_suspended", True)
-
-
-def _module_of(mapping: object) -> str:
-    """Return the name of the module whose variables these are."""
-    if type(mapping) is not dict:
-        return ""
-    name = mapping.get("__name__")
-    module = sys.modules.get(name) if type(name) is str else None
-    if module is None or not is_a(type(module), types.ModuleType):
-        return ""
-    return name if _module_members(module) is mapping else ""  # type: ignore[return-value]
-
-
-def _key(mapping: Any, held: object) -> str:
-    """Name the entry of a dict under which something is kept."""
-    if type(mapping) is dict:
-        for key, value in list(mapping.items()):
-            if value is held and type(key) is str:
-                return key
-    return "?"
-
-
-def _is_class(thing: object) -> bool:
-    return is_a(type(thing), type)
-
-
-def _attributes_of(thing: Any) -> object:
-    """Return the dict in which an object made in Python, or a class, keeps its attributes."""
-    if _is_class(thing):
-        return gc.get_referents(members(thing))[0]
-    for base in mro(type(thing)):
-        descriptor = members(base).get("__dict__")
-        if type(descriptor) is types.GetSetDescriptorType:
-            return descriptor.__get__(thing)
-    return None
-
-
-def _attribute(referrer: Any, held: object, *, is_task: bool) -> tuple[str, bool]:
-    """Name an object that refers to another one, and say whether it could cancel a task."""
-    kind = kind_of(type(referrer))
-    kept = "" if is_task else f" ({short_name(held)})"
-    if kind in {TASK, FUTURE}:
-        return "the result of a future", True
-    if not made_in_python(type(referrer)):
-        return f"a {class_name(type(referrer))}", True
-    key = _key(_attributes_of(referrer), held)
-    if key == "?":
-        key = _slot(referrer, held)
-    live = is_task or any(is_a(type(referrer), actor) for actor in _ACTORS)
-    return f"{class_name(type(referrer))}.{key} attribute{kept}", live
-
-
-def _slot(thing: Any, held: object) -> str:
-    for base in mro(type(thing)):
-        for name, member in list(members(base).items()):
-            if type(member) is types.MemberDescriptorType:
-                with contextlib.suppress(AttributeError):
-                    if member.__get__(thing) is held:
-                        return name
-    return "?"
