@@ -16,6 +16,7 @@ from typing import Any
 from lowtide.judge.holders import is_container
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
+    BUILT_IN_METHODS,
     COROUTINE,
     FRAME,
     FUNCTION,
@@ -83,15 +84,12 @@ class Trace:
         # References to each object apart from the book's own, counted when all are found.
         self._counts: list[int] = []
 
-    def ask(self, tasks: list[Any], most: int) -> None:
-        """Find the holders of the first of these tasks, and theirs, in as many passes as there are levels.
-
-        The other tasks are recognised in the containers that turn up.
-        """
-        self._asked = most
+    def ask(self, tasks: list[Any]) -> None:
+        """Find the holders of these tasks, and theirs, in as many passes as there are levels."""
+        self._asked = len(tasks)
         self._friends.add(id(tasks))
         # No loop variable: the last task in it would have a reference more.
-        frontier = [self._place(task) for task in tasks][:most]
+        frontier = [self._place(task) for task in tasks]
         for _ in range(_DEEPEST):
             frontier = self._climb(frontier) if frontier else []
         for place in frontier:
@@ -115,22 +113,14 @@ class Trace:
         live = live or (UNSEEN if unseen else "")
         return Hold(hold.edges, unseen=unseen, names=list(dict.fromkeys(names)), live=live, depends=depends)
 
-    def was_asked(self, task: Any) -> bool:
-        """Say whether this task's own referrers were asked for, not only those of others."""
-        return self._index[id(task)] <= self._asked
-
-    def containers(self, task: Any) -> Iterator[tuple[Counter[int], Hold]]:
-        """Yield the containers that hold a task: what is in each, by id, and who holds it."""
-        place = self._index[id(task)]
-        for container in self._holds[place].climb:
-            yield (
-                Counter(map(id, gc.get_referents(self._book[container]))),
-                self._judge(container, place, set()),
-            )
-
-    def references(self, task: Any) -> int:
-        """Return how many references a task had when all was found, apart from the trace's own two."""
-        return self._counts[self._index[id(task)]] - 1
+    def containers(self) -> Iterator[tuple[Counter[int], Hold]]:
+        """Yield the containers that the tasks are in: what is in each, by id, and who holds it."""
+        seen: set[int] = set()
+        for task in range(1, self._asked + 1):
+            for container in set(self._holds[task].climb) - seen:
+                seen.add(container)
+                inside = Counter(map(id, gc.get_referents(self._book[container])))
+                yield inside, self._judge(container, task, set())
 
     def _place(self, thing: object) -> int:
         found = self._index.get(id(thing))
@@ -148,6 +138,10 @@ class Trace:
             # 3.14 reports the tuple of arguments; it is gone by the time that anything is counted.
             if referrer is self._book or referrer is asked:
                 continue
+            if self._is_harmless(referrer):
+                # One for each of the 100,000 tasks in a set: worth a shorter way.
+                self._holds[self._index[id(referrer.__self__)]].edges += 1
+                continue
             kind = kind_of(type(referrer))
             if kind in _SUSPENDED and _is_running(referrer, kind):
                 continue
@@ -157,6 +151,13 @@ class Trace:
                 if place is not None and place < first_new:
                     self._note(place, referrer, kind)
         return list(range(first_new, len(self._book)))
+
+    def _is_harmless(self, referrer: Any) -> bool:
+        """Say whether this is a method of a container that gives nothing out."""
+        if type(referrer) is not types.BuiltinMethodType or referrer.__name__ not in _GIVES_NOTHING:
+            return False
+        place = self._index.get(id(referrer.__self__))
+        return place is not None and not self._is_task(place)
 
     def _note(self, place: int, referrer: Any, kind: int) -> None:
         hold = self._holds[place]
@@ -177,9 +178,8 @@ class Trace:
             self._note_container(hold, referrer, held, is_task=is_task)
         elif kind in _SUSPENDED:
             self._settle(hold, f"a local variable of {referrer.__qualname__}", live=True)
-        elif type(referrer) is types.BuiltinMethodType:
-            if referrer.__name__ not in _GIVES_NOTHING or is_task:
-                self._settle(hold, f"the method {referrer.__qualname__}", live=True)
+        elif any(type(referrer) is method for method in BUILT_IN_METHODS):
+            self._settle(hold, f"the method {referrer.__qualname__}", live=True)
         elif kind == FUNCTION:
             self._settle(hold, f"the function {referrer.__qualname__}", live=True)
         else:

@@ -18,10 +18,10 @@ import sysconfig
 import weakref
 from asyncio import AbstractEventLoop
 from dataclasses import dataclass, field, replace
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
-from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, TASK, kind_of, short_name
+from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, SHUT, TASK, kind_of, short_name
 from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount, task_done
 
 # How far a look goes before it asks whether it has seen enough: most stuck groups are small, and most
@@ -31,7 +31,7 @@ _STAGES = (24, 72, 216, 648)
 MOST_OBJECTS = 2000
 
 # Each pass over the heap explains one object more.
-_MOST_PASSES = 4
+_MOST_PASSES = 6
 
 STRANDED = "stranded"
 WAKEABLE = "wakeable"
@@ -88,24 +88,27 @@ def widest_look(survey: Survey, start: int, most: int) -> Look:
     return look
 
 
-def see_through_frames(look: Look) -> Look:
-    """Look again, with the frames that are over and hold what the task waits for.
+def look_back(look: Look) -> Look:
+    """Look again, with what holds the way to the future but can't be reached from the task.
 
-    A traceback keeps the frames it passed through, and they keep their locals, often a lock or a queue; most
-    can't be reached from the task. Finding them costs a pass over the heap for each object that they hold.
+    So a lock is explained that a traceback keeps in a frame, or a queue that another stuck task has in
+    a local variable. Each step costs a pass over the heap, and explains one object more or ends the search.
     """
     survey = look.survey
     for _ in range(_MOST_PASSES):
-        if not look.open_at or not _take_in_frames(survey, look.open_at):
+        if not look.open_at or not _take_in_holders(survey, look.open_at):
             break
+        survey.advance(len(survey.objects) + _STAGES[0])
         look = _examine(survey, 1)
     return look
 
 
-def _take_in_frames(survey: Survey, place: int) -> bool:
+def _take_in_holders(survey: Survey, place: int) -> bool:
     before = len(survey.sources[place])
-    for referrer in gc.get_referrers(survey.objects[place]):
-        if type(referrer) is FrameType:
+    own = {id(survey.objects)}
+    asked = (survey.objects[place],)
+    for referrer in gc.get_referrers(*asked):
+        if referrer is not asked and id(referrer) not in own and kind_of(type(referrer)) != SHUT:
             survey.enter(survey.place(referrer))
     # A frame that still runs reports nothing, and so explains nothing.
     return len(survey.sources[place]) > before

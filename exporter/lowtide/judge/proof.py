@@ -13,17 +13,15 @@ from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of
 from lowtide.judge.kinds import TASK, is_a, kind_of, short_name
-from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, see_through_frames
+from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, look_back
 from lowtide.judge.observers import observed
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 from lowtide.judge.wakers import who_could_wake
 
 _PyTask: type = asyncio.tasks._PyTask  # type: ignore[attr-defined]  # noqa: SLF001 - its only name
-# Each more makes the one C call of a pass over the heap slower.
-_MOST_ASKED = 64
 # Naming what could wake a task takes passes over the heap: past so many tasks of one call it is left out.
-_MOST_NAMED = 100
+_MOST_NAMED = 32
 # An explicit question may take longer than one slice of the continuous part.
 _MOST_OBJECTS = 20_000
 
@@ -55,8 +53,8 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     A future or queue in such a variable does count, as a way to wake.
 
     Finding the holders and naming what could wake a task takes passes over the heap, some 12 ns per object in
-    the process each: one or two for a container, however many of the tasks are in it, and up to five for each
-    of the first 100 tasks that can be woken.
+    the process each: one or two for a container, however many of the tasks are in it, and up to ten for each
+    of the first 32 tasks that can be woken.
     A task that is done, or of another loop, raises ``ValueError``.
     The algorithm is that of a greatest fixpoint over reference counts, see ``look`` and ``holders``.
     """
@@ -129,7 +127,7 @@ class _Call:
         look = look_at(self.tasks[index], self.loop, _MOST_OBJECTS)
         if look.open_at and self.named < _MOST_NAMED:
             self.named += 1
-            look = see_through_frames(look)
+            look = look_back(look)
             if look.open_at:
                 look.why = who_could_wake(look)
         if look.verdict != STRANDED:
@@ -155,9 +153,9 @@ class _Call:
             trace = Trace(
                 friends, own=self.mirrors, stuck=self.stuck, observed=self.observed, arguments=self.tasks
             )
-            trace.ask([objects[place] for place in asked], _MOST_ASKED)
+            trace.ask([objects[place] for place in asked])
             answers = [trace.answer(objects[place], grip.needs[place]) for place in asked]
-            self.known.extend(trace.containers(objects[asked[0]]))
+            self.known.extend(trace.containers())
         total = Hold()
         for answer in answers:
             assert answer is not None
