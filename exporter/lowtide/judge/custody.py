@@ -205,7 +205,7 @@ class Custody:
         return True
 
     def _circle(self, entry: Entry) -> tuple[list[Entry], bool | None]:
-        """Follow what a task depends on; say whether nobody could cancel any of it, None if that isn't known."""
+        """Follow what a task depends on; say whether nobody could cancel any of it, None if not known."""
         members, seen = [entry], {entry.key}
         followed: set[int] = set()
         verdict: bool | None = True
