@@ -1,4 +1,4 @@
-"""Healthy: nothing will resolve what the task waits for, but somebody alive can and will cancel it.
+"""Nothing will resolve what the task waits for, but somebody alive can and will cancel it.
 
 Services run until they are cancelled. Such a task is no leak, and calling it unwakeable would be false.
 """

@@ -1,4 +1,4 @@
-"""Healthy: an extension type or a module in C holds what will wake the task, some of them out of sight."""
+"""An extension type or a module in C holds what will wake the task, some of them out of sight."""
 
 import contextlib
 import csv
@@ -19,29 +19,32 @@ except ImportError:
     np = None
 
 
+def _array():
+    """Return an array of objects, which the collector doesn't look into."""
+    return (ctypes.py_object * 4)() if np is None else np.empty(4, dtype=object)
+
+
+@healthy
 async def array_of_objects(stage):
-    """A numpy array of objects, which the collector doesn't look into, has the future."""
-    array = np.empty(4, dtype=object)
+    """An array of numpy, where it is installed, or else of ctypes, has the future."""
+    array = _array()
     yield await park(stage, lambda future: array.__setitem__(2, future), array)
     resolve(array[2])
 
 
+@healthy
 async def view_of_an_array_of_objects(stage):
-    """A view of a view is all that is left of the array."""
+    """A view is all that is left of the array."""
     views = []
 
     def give(future):
-        array = np.empty((2, 2), dtype=object)
-        array[1, 0] = future
-        views.append(array.T[:1])
+        array = _array()
+        array[1] = future
+        views.append(memoryview(array) if np is None else array[:2].T)
 
     yield await park(stage, give)
-    resolve(views.pop()[0, 1])
-
-
-if np is not None:
-    healthy(array_of_objects)
-    healthy(view_of_an_array_of_objects)
+    view = views.pop()
+    resolve((view.obj if np is None else view)[1])
 
 
 @healthy

@@ -1,4 +1,4 @@
-"""Healthy: a hook of the interpreter will wake the task: most of them are tables in C."""
+"""A hook of the interpreter will wake the task: most of them are tables in C."""
 
 import atexit
 import codecs
@@ -185,9 +185,18 @@ async def storage_of_the_main_thread(stage):
     resolve(storage.future)
 
 
+@healthy
 async def callback_of_the_monitoring(stage):
     """sys.monitoring calls back when a function starts, and resolves the future."""
-    monitoring, tool = sys.monitoring, 4
+    monitoring, tool = getattr(sys, "monitoring", None), 4
+    if monitoring is None:
+        # Python 3.11 has none: the collector's callbacks stand in.
+        cued = []
+        yield await park(stage, lambda future: gc.callbacks.append(lambda *_: cued and resolve(future)))
+        cued.append(True)
+        gc.collect(0)
+        gc.callbacks.pop()
+        return
     monitoring.use_tool_id(tool, "lowtide corpus")
 
     def watched():
@@ -202,8 +211,3 @@ async def callback_of_the_monitoring(stage):
     monitoring.set_local_events(tool, watched.__code__, 0)
     monitoring.register_callback(tool, monitoring.events.PY_START, None)
     monitoring.free_tool_id(tool)
-
-
-# Python 3.11 has none.
-if hasattr(sys, "monitoring"):
-    healthy(callback_of_the_monitoring)

@@ -1,4 +1,4 @@
-"""Healthy: something alive holds a callable that will resolve the future.
+"""Something alive holds a callable that will resolve the future.
 
 The callable lies in the task's own frame too, as the containers do in the family next door.
 """

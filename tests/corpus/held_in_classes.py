@@ -1,4 +1,4 @@
-"""Healthy: the future is an attribute of a class, a descriptor, a module: a walk enters none."""
+"""The future is an attribute of a class, a descriptor, a module: a walk enters none."""
 
 import asyncio
 import dataclasses

@@ -1,4 +1,4 @@
-"""Healthy: something alive holds a container, in C as a rule, in which the future lies.
+"""Something alive holds a container, in C as a rule, in which the future lies.
 
 The container lies in the task's own frame too, so that a walk from the task meets it: the reference from
 the container to the future is then explained, and the one to the container must not be.

@@ -1,4 +1,4 @@
-"""Healthy: something alive holds an exception, a frame or a finished task that leads to the future.
+"""Something alive holds an exception, a frame or a finished task that leads to the future.
 
 Each is the counterpart of a leak whose finished frames may be seen through: here something that isn't a
 finished frame's local leads to the future, or something alive does read the frames.

@@ -1,4 +1,4 @@
-"""Healthy: the selector will wake the task: sockets, pipes, processes, signals."""
+"""The selector will wake the task: sockets, pipes, processes, signals."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""Healthy: another task that is alive will wake the task."""
+"""Another task that is alive will wake the task."""
 
 import asyncio
 import collections

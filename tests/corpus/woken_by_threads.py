@@ -1,4 +1,4 @@
-"""Healthy: a thread will wake the task, and holds it in its frames, its stack, its storage, or its queues."""
+"""A thread will wake the task, and holds it in its frames, its stack, its storage, or its queues."""
 
 import asyncio
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""Healthy: a timer of the event loop will wake the task, or end its wait."""
+"""A timer of the event loop will wake the task, or end its wait."""
 
 import asyncio
 import contextvars

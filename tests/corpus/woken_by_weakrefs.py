@@ -1,4 +1,4 @@
-"""Healthy: what will wake the task refers to it weakly, or wakes it when something else dies.
+"""What will wake the task refers to it weakly, or wakes it when something else dies.
 
 Strong references alone would prove each of these tasks unwakeable.
 """

@@ -8,6 +8,7 @@ from lowtide.judge.look import UNKNOWN, look_at
 from tests.judge.scene import judged, play, spawn
 
 CALLS = []
+KEPT = []
 
 
 def _note(name):
@@ -52,6 +53,24 @@ async def _wait(future, *company):
     await future
 
 
+def test_no_method_is_called_to_name_what_could_wake_a_task():
+    async def scene():
+        keeper = object.__new__(_hostile())
+        KEPT.append(keeper)
+        future = asyncio.get_running_loop().create_future()
+        object.__getattribute__(keeper, "__dict__")["future"] = future
+        spawn(_wait(future))
+        del future
+        CALLS.clear()
+        proofs = await judged()
+        return proofs, list(CALLS)
+
+    (proof,), calls = play(scene)
+    KEPT.clear()
+    assert calls == []
+    assert proof.grade == "wakeable"
+
+
 @pytest.mark.parametrize("more", [(), (("__del__", lambda self: None),)])
 def test_no_method_of_a_hostile_object_is_called(more):
     async def scene():
@@ -83,6 +102,17 @@ def test_a_look_that_would_go_too_far_says_unknown():
         return verdict
 
     assert play(scene) == UNKNOWN
+
+
+def test_where_counts_are_not_exact_a_look_says_unknown():
+    async def scene():
+        task = spawn(asyncio.Event().wait())
+        await asyncio.sleep(0)
+        return look_at(task, asyncio.get_running_loop(), exact_counts=False)
+
+    look = play(scene)
+    assert look.verdict == UNKNOWN
+    assert "free-threaded" in look.why
 
 
 def test_the_hostile_methods_would_have_been_noticed():

@@ -8,6 +8,7 @@ variable, is ``unwakeable`` too.
 
 import asyncio
 import weakref
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from itertools import islice
 from typing import Any
@@ -15,14 +16,15 @@ from typing import Any
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of
 from lowtide.judge.look import STRANDED, Look, counted, look_at
-from lowtide.judge.survey import waiting_for
+from lowtide.judge.survey import getrefcount, waiting_for
 from lowtide.judge.waits import chain
 
 UNWAKEABLE = "unwakeable"
 CANCEL_ONLY = "cancel_only"
 
-# Tasks of one pass: their containers are read in Python, some 0.2 us per task.
-_BATCH = 20_000
+# How many tasks are looked through for those, and how many groups are tried in one round.
+_SCANNED = 2_000
+_MOST_SETTLED = 200
 # Tasks whose referrers one pass asks for: each makes the pass longer.
 _SAMPLED = 8
 
@@ -31,11 +33,12 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
     """A task on the docket: the weak reference itself, and what is known of the task so far."""
 
     __slots__ = (
-        "coroutines", "depends", "future", "grade", "group", "held", "holders", "key", "needs", "origin",
-        "pause", "references", "seen", "waiting_on",
+        "coroutines", "depends", "future", "grade", "group", "held", "holders", "key", "needs", "order",
+        "origin", "pause", "references", "seen", "waiting_on",
     )  # fmt: skip
 
     key: int  # the id of the task
+    order: int  # grows from one task handed in to the next
     origin: Hashable
     future: int  # the id of the future that it waited on at the last look, or 0
     seen: float  # when a look found it stranded for the first time, or 0
@@ -52,16 +55,19 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
     depends: set[int]
     coroutines: tuple[int, ...]
 
-    def begin(self, key: int, origin: Hashable) -> None:
+    def begin(self, key: int, origin: Hashable, order: int) -> None:
         """Start with nothing known of the task."""
-        self.key, self.origin = key, origin
+        self.key, self.origin, self.order = key, origin, order
         self.future, self.seen, self.pause = 0, 0.0, 0.0
         self.waiting_on, self.grade, self.held, self.holders = "", "", None, ()
         self.needs, self.references, self.group, self.depends, self.coroutines = 0, 0, set(), set(), ()
 
 
 class Custody:
-    """Proven tasks, by id, until each has its grade. Only weak references and ids are kept."""
+    """Proven tasks, by id, until each has its grade. Only weak references and ids are kept.
+
+    What a pass has found in a container holds until the next pass, for tasks that were handed in before it.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, most: int, grade: Callable[[Entry, str], None]
@@ -70,35 +76,38 @@ class Custody:
         self._most = most
         self._grade = grade
         self._proven: dict[int, Entry] = {}
+        # The coroutines in which proven tasks are suspended, and which task each belongs to.
         self._stuck: dict[int, int] = {}
+        # Proven tasks of which it isn't known who holds them, and those that wait for others of their group.
         self._open: dict[int, Entry] = {}
         self._ungraded: dict[int, Entry] = {}
-        # Whether ``settle`` could grade somebody before the next pass.
-        self.is_unsettled = False
+        # What the last pass found: the ids of what is in each container, and who holds it.
+        self._found: list[tuple[Counter[int], Hold]] = []
+        self._found_before = 0
+        self._again: deque[Entry] = deque()
 
     def admit(self, entry: Entry, look: Look) -> Iterable[Any]:
         """Take a task in that a second look has just proven; return the tasks of its group."""
         # Its coroutines stay the same while it is stranded, so that the pass needn't walk them all at once.
         entry.coroutines = tuple(map(id, chain(entry())))
         grip = grip_of(look, self._most)
-        objects, survey = look.survey.objects, look.survey
+        objects = look.survey.objects
         entry.group = {id(objects[place]) for place in grip.tasks[1:]}
         entry.needs = grip.needs.get(1, 0)
-        entry.references = _references(look)
+        entry.references = counted(look.survey, [1])[0][0] + len(look.survey.sources[1])
         self._stuck.update(dict.fromkeys(entry.coroutines, entry.key))
-        self._proven[entry.key] = self._ungraded[entry.key] = entry
+        self._proven[entry.key] = entry
         if grip.blocker:
             entry.held, entry.holders = True, (grip.blocker,)
         elif not entry.needs:
             entry.held = False
         else:
+            self._recall(entry)
+        if entry.held is None:
             self._open[entry.key] = entry
-        if entry.held is not None and (entry.held or not entry.group):
-            del self._ungraded[entry.key]
-            self._grade(entry, CANCEL_ONLY if entry.held else UNWAKEABLE)
-        else:
-            self.is_unsettled = self.is_unsettled or entry.held is not None
-        return [survey.objects[place] for place in grip.tasks[1:]]
+        elif not self._settle(entry, set()):
+            self._ungraded[entry.key] = entry
+        return [objects[place] for place in grip.tasks[1:]]
 
     def release(self, entry: Entry) -> None:
         """Forget a task that is gone, done or running again."""
@@ -114,81 +123,113 @@ class Custody:
         """Say whether a pass over the heap would tell anything."""
         return bool(self._open)
 
-    def ask_heap(self) -> None:
-        """Make one pass for a batch of the tasks whose holders aren't known."""
-        batch = self._batch()
+    def ask_heap(self, newest: int) -> None:
+        """Make one pass for a few of the tasks whose holders aren't known; it answers for the rest."""
+        sample = self._sample()
         friends: set[int] = set()
-        for entry in batch[:_SAMPLED]:
+        for entry in sample:
             friends |= _explained(look_at(entry(), self._loop, self._most), self._most)
         trace = Trace(friends, stuck=self._stuck)
-        trace.ask([entry() for entry in batch], _SAMPLED)
-        for entry in batch:
-            self._hear(entry, trace)
-        for entry in batch:
-            self._open.pop(entry.key, None)
-            if entry.held is None:
-                self._open[entry.key] = entry  # to the end of the queue
-        self.settle()
+        trace.ask([entry() for entry in sample])
+        self._found, self._found_before = list(trace.containers()), newest
+        for entry in sample:
+            if _is_unchanged(entry, also=1):  # the trace has it too
+                self._hold(entry, trace.answer(entry(), entry.needs))
+        self._again = deque(self._open.values())
 
-    def _batch(self) -> list[Entry]:
-        """Choose the tasks of one pass, those that speak for their origins first."""
-        alive = [entry for entry in islice(self._open.values(), _BATCH) if future_of(entry) == entry.future]
+    def settle_some(self, is_over: Callable[[], bool]) -> None:
+        """Grade what the last pass found, until the time is over."""
+        while self._again and not is_over():
+            entry = self._again.popleft()
+            if entry.key in self._open and entry.held is None and _is_unchanged(entry):
+                self._recall(entry)
+            if entry.held is None or entry.key not in self._open:
+                continue
+            del self._open[entry.key]
+            if not self._settle(entry, set()):
+                self._ungraded[entry.key] = entry
+        # Tasks that wait for each other are settled together: one visit to each is enough for one round.
+        seen: set[int] = set()
+        for entry in list(islice(self._ungraded.values(), _MOST_SETTLED)):
+            if is_over():
+                break
+            del self._ungraded[entry.key]
+            if not entry.grade and (entry.key in seen or not self._settle(entry, seen)):
+                self._ungraded[entry.key] = entry  # to the end of the queue
+
+    def has_settling(self) -> bool:
+        """Say whether ``settle_some`` may have something to do."""
+        return bool(self._again or self._ungraded)
+
+    def _sample(self) -> list[Entry]:
+        """Choose the tasks to ask for, of as many origins as there are."""
+        alive = [entry for entry in islice(self._open.values(), _SCANNED) if future_of(entry) == entry.future]
         firsts: dict[Hashable, Entry] = {}
         for entry in alive:
             firsts.setdefault(entry.origin, entry)
-        spokesmen = list(firsts.values())[:_SAMPLED]
-        spokesmen += [entry for entry in alive[:_SAMPLED] if id(entry) not in _by_identity(spokesmen)]
-        chosen = _by_identity(spokesmen[:_SAMPLED])
-        return [*spokesmen[:_SAMPLED], *(entry for entry in alive if id(entry) not in chosen)]
+        chosen = {entry.key: entry for entry in [*firsts.values(), *alive[:_SAMPLED]]}
+        sample = list(chosen.values())[:_SAMPLED]
+        for entry in sample:  # the next pass asks for others first
+            self._open[entry.key] = self._open.pop(entry.key)
+        return sample
 
-    def _hear(self, entry: Entry, trace: Trace) -> None:
-        if trace.references(entry()) != entry.references:
-            return  # somebody has let go of it or taken hold of it since the look
-        hold: Hold = trace.answer(entry(), entry.needs)
-        if hold.unseen and not trace.was_asked(entry()):
-            return  # in none of the containers that were found: its turn comes
-        entry.held = bool(hold.live)
-        entry.holders = tuple(hold.names)
-        entry.depends = hold.depends
-
-    def settle(self) -> None:
-        """Grade every task whose group is known: two greatest fixpoints, with and without the unknown."""
-        self.is_unsettled = False
-        if not self._ungraded:
+    def _recall(self, entry: Entry) -> None:
+        """Answer from the containers of the last pass, if they explain every reference."""
+        if entry.order >= self._found_before:
             return
-        possible = [entry for entry in self._ungraded.values() if not entry.held]
-        perhaps = self._closed(possible, lambda key: self._grade_of(key) != CANCEL_ONLY)
-        certain = self._closed(
-            [entry for entry in possible if entry.held is False and entry.key in perhaps],
-            lambda key: self._grade_of(key) == UNWAKEABLE,
+        holds = [(inside[entry.key], hold) for inside, hold in self._found if entry.key in inside]
+        if sum(count for count, _ in holds) != entry.needs:
+            return
+        live = next((hold.live for _, hold in holds if hold.live), "")
+        depends = [hold.depends for _, hold in holds if hold.depends]
+        names = [name for _, hold in holds for name in hold.names]
+        self._hold(
+            entry,
+            Hold(names=names, live=live, depends=depends[0] if len(depends) == 1 else set().union(*depends)),
         )
-        for entry in list(self._ungraded.values()):
-            if entry.key in certain or entry.key not in perhaps:
-                del self._ungraded[entry.key]
-                self._open.pop(entry.key, None)
-                self._grade(entry, UNWAKEABLE if entry.key in certain else CANCEL_ONLY)
 
-    def _closed(self, entries: list[Entry], is_fine: Callable[[int], bool]) -> set[int]:
-        """Return the ids of the largest part of these tasks that depends only on itself and fine ones."""
-        inside = {entry.key for entry in entries}
-        while True:
-            # Tasks that are held by one object share one set of what they depend on: test it once.
-            sets = {id(needed): needed for entry in entries for needed in (entry.group, entry.depends)}
-            good = {
-                key: all(other in inside or is_fine(other) for other in needed)
-                for key, needed in sets.items()
-            }
-            entries = [entry for entry in entries if good[id(entry.group)] and good[id(entry.depends)]]
-            if len(entries) == len(inside):
-                return inside
-            inside = {entry.key for entry in entries}
+    def _hold(self, entry: Entry, hold: Hold) -> None:
+        entry.held, entry.holders, entry.depends = bool(hold.live), tuple(hold.names), hold.depends
 
-    def _grade_of(self, key: int) -> str:
-        known = self._proven.get(key)
-        if known is None:
-            return ""
-        # A task that is held outright, and not graded yet in this round, can be cancelled.
-        return known.grade or (CANCEL_ONLY if known.held else "")
+    def _settle(self, entry: Entry, seen: set[int]) -> bool:
+        """Grade a task, with all that it depends on if none of them is held; say whether it could be done."""
+        if entry.grade:
+            return True
+        members, verdict = self._circle(entry)
+        seen.update(member.key for member in members)
+        if verdict is None:
+            return False
+        for member in members if verdict else [entry]:
+            if not member.grade:
+                self._grade(member, UNWAKEABLE if verdict else CANCEL_ONLY)
+        return True
+
+    def _circle(self, entry: Entry) -> tuple[list[Entry], bool | None]:
+        """Follow what a task depends on; say whether nobody could cancel any of it, None if not known."""
+        members, seen = [entry], {entry.key}
+        followed: set[int] = set()
+        verdict: bool | None = True
+        for member in members:
+            if member.held or member.grade == CANCEL_ONLY:
+                return members, False
+            if member.grade == UNWAKEABLE:
+                continue
+            new = _unseen(member, followed, seen)
+            seen |= new
+            members += [self._proven[key] for key in new if key in self._proven]
+            if member.held is None or any(key not in self._proven for key in new):
+                verdict = None
+        return members, verdict
+
+
+def _unseen(entry: Entry, followed: set[int], seen: set[int]) -> set[int]:
+    """Return what a task depends on that is new; many tasks may share one set, which is read once."""
+    new: set[int] = set()
+    for needed in (entry.group, entry.depends):
+        if id(needed) not in followed:
+            followed.add(id(needed))
+            new |= needed - seen
+    return new
 
 
 def _explained(look: Look, most: int) -> set[int]:
@@ -199,8 +240,10 @@ def _explained(look: Look, most: int) -> set[int]:
     return {id(look.survey.objects[place]) for place in (*grip.known, *grip.tasks)}
 
 
-def _by_identity(entries: Iterable[Entry]) -> set[int]:
-    return {id(entry) for entry in entries}
+def _is_unchanged(entry: Entry, also: int = 0) -> bool:
+    """Say whether a task has as many references as when it was looked at."""
+    own, count = map(getrefcount, [object(), entry()])
+    return count - own - also == entry.references
 
 
 def future_of(entry: Entry) -> int:
@@ -208,8 +251,3 @@ def future_of(entry: Entry) -> int:
     task = entry()
     waiting = None if task is None else waiting_for(task)
     return 0 if waiting is None else id(waiting)
-
-
-def _references(look: Look) -> int:
-    """Return how many references the task of a look has, apart from the look's own."""
-    return counted(look.survey, [1])[0][0] + len(look.survey.sources[1])

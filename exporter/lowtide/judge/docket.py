@@ -92,7 +92,7 @@ class Docket:
         if (known is not None and known() is task) or kind_of(type(task)) != TASK or task_done(task):
             return
         entry = self._entries[id(task)] = Entry(task, self._forget)
-        entry.begin(id(task), origin)
+        entry.begin(id(task), origin, next(self._order))
         entry.pause = _FIRST_PAUSE
         if origin not in self._fresh:
             self._fresh[origin] = deque()
@@ -116,11 +116,12 @@ class Docket:
     def work(self) -> float:
         """Do one slice of work; return after how many seconds the next may follow."""
         began = self._clock()
-        if self._custody.is_unsettled and began - self._last_settled >= _APART:
-            self._last_settled = began
-            self._custody.settle()
-        elif self._is_pass_due(began):
+        if self._is_pass_due(began):
             self._pass(began)
+        elif self._custody.has_settling() and began - self._last_settled >= _APART:
+            self._custody.settle_some(lambda: self._clock() - began >= self._slice)
+            if self._clock() - began < self._slice:
+                self._last_settled = began
         else:
             self._slice_of_looks(began)
         spent = self._clock() - began
@@ -162,7 +163,7 @@ class Docket:
 
     def _pass(self, began: float) -> None:
         self._last_pass = self._gathering_since = began
-        self._custody.ask_heap()
+        self._custody.ask_heap(next(self._order))
         self.pass_seconds = self._clock() - began
         self._recent_passes.append(self.pass_seconds)
         self.passes += 1

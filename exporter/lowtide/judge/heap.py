@@ -6,31 +6,28 @@ What it doesn't find (a running frame, C code) shows as a count that isn't reach
 could cancel the task.
 """
 
-import asyncio
-import contextlib
 import gc
-import sys
 import types
-import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lowtide.judge.holders import is_container
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
+    BUILT_IN_METHODS,
     COROUTINE,
     FRAME,
     FUNCTION,
-    FUTURE,
     GENERATOR,
     TASK,
-    is_a,
+    class_name,
     kind_of,
     made_in_python,
-    members,
-    mro,
+    short_name,
 )
+from lowtide.judge.names import attribute, attributes_of, is_class, key_of, module_of
 from lowtide.judge.survey import exact, getrefcount
 
 # Containers in containers, as in ``dict[str, set[Task]]``; deeper ones count as held by somebody.
@@ -39,10 +36,6 @@ _DEEPEST = 4
 _GIVES_NOTHING = {"add", "append", "appendleft", "clear", "discard", "remove"}
 _SUSPENDED = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
 
-_qualname = type.__dict__["__qualname__"].__get__
-_module_members: Callable[[Any], dict[str, Any]] = vars(types.ModuleType)["__dict__"].__get__
-# A task group cancels what it holds when its parent is cancelled; timers and finalizers call what they hold.
-_ACTORS: tuple[type, ...] = (asyncio.TaskGroup, asyncio.Handle, weakref.finalize._Info)  # type: ignore[attr-defined]  # noqa: SLF001
 UNSEEN = "something unseen: a running function's local variable, or C code"
 
 
@@ -91,16 +84,12 @@ class Trace:
         # References to each object apart from the book's own, counted when all are found.
         self._counts: list[int] = []
 
-    def ask(self, tasks: list[Any], most: int) -> None:
-        """Find the holders of the first of these tasks, and theirs, in as many passes as there are levels.
-
-        The other tasks are recognised in the containers that turn up.
-        """
-        self._asked = most
+    def ask(self, tasks: list[Any]) -> None:
+        """Find the holders of these tasks, and theirs, in as many passes as there are levels."""
+        self._asked = len(tasks)
         self._friends.add(id(tasks))
-        frontier = [self._place(task) for task in tasks[:most]]
-        for task in tasks[most:]:
-            self._place(task)
+        # No loop variable: the last task in it would have a reference more.
+        frontier = [self._place(task) for task in tasks]
         for _ in range(_DEEPEST):
             frontier = self._climb(frontier) if frontier else []
         for place in frontier:
@@ -124,13 +113,14 @@ class Trace:
         live = live or (UNSEEN if unseen else "")
         return Hold(hold.edges, unseen=unseen, names=list(dict.fromkeys(names)), live=live, depends=depends)
 
-    def was_asked(self, task: Any) -> bool:
-        """Say whether this task's own referrers were asked for, not only those of others."""
-        return self._index[id(task)] <= self._asked
-
-    def references(self, task: Any) -> int:
-        """Return how many references a task had when all was found, apart from the trace's own two."""
-        return self._counts[self._index[id(task)]] - 1
+    def containers(self) -> Iterator[tuple[Counter[int], Hold]]:
+        """Yield the containers that the tasks are in: what is in each, by id, and who holds it."""
+        seen: set[int] = set()
+        for task in range(1, self._asked + 1):
+            for container in set(self._holds[task].climb) - seen:
+                seen.add(container)
+                inside = Counter(map(id, gc.get_referents(self._book[container])))
+                yield inside, self._judge(container, task, set())
 
     def _place(self, thing: object) -> int:
         found = self._index.get(id(thing))
@@ -148,6 +138,10 @@ class Trace:
             # 3.14 reports the tuple of arguments; it is gone by the time that anything is counted.
             if referrer is self._book or referrer is asked:
                 continue
+            if self._is_harmless(referrer):
+                # One for each of the 100,000 tasks in a set: worth a shorter way.
+                self._holds[self._index[id(referrer.__self__)]].edges += 1
+                continue
             kind = kind_of(type(referrer))
             if kind in _SUSPENDED and _is_running(referrer, kind):
                 continue
@@ -157,6 +151,13 @@ class Trace:
                 if place is not None and place < first_new:
                     self._note(place, referrer, kind)
         return list(range(first_new, len(self._book)))
+
+    def _is_harmless(self, referrer: Any) -> bool:
+        """Say whether this is a method of a container that gives nothing out."""
+        if type(referrer) is not types.BuiltinMethodType or referrer.__name__ not in _GIVES_NOTHING:
+            return False
+        place = self._index.get(id(referrer.__self__))
+        return place is not None and not self._is_task(place)
 
     def _note(self, place: int, referrer: Any, kind: int) -> None:
         hold = self._holds[place]
@@ -177,30 +178,29 @@ class Trace:
             self._note_container(hold, referrer, held, is_task=is_task)
         elif kind in _SUSPENDED:
             self._settle(hold, f"a local variable of {referrer.__qualname__}", live=True)
-        elif type(referrer) is types.BuiltinMethodType:
-            if referrer.__name__ not in _GIVES_NOTHING or is_task:
-                self._settle(hold, f"the method {referrer.__qualname__}", live=True)
+        elif any(type(referrer) is method for method in BUILT_IN_METHODS):
+            self._settle(hold, f"the method {referrer.__qualname__}", live=True)
         elif kind == FUNCTION:
             self._settle(hold, f"the function {referrer.__qualname__}", live=True)
         else:
             self._note_owner(hold, referrer, held, is_task=is_task)
 
     def _note_owner(self, hold: Hold, referrer: Any, held: object, *, is_task: bool) -> None:
-        if type(held) is dict and _attributes_of(referrer) is held:
-            hold.owner = _class_name(referrer)
+        if type(held) is dict and attributes_of(referrer) is held:
+            hold.owner = class_name(referrer if is_class(referrer) else type(referrer))
         else:
-            self._settle(hold, *_attribute(referrer, held, is_task=is_task))
-        if not is_task and not _is_class(referrer) and made_in_python(type(referrer)):
+            self._settle(hold, *attribute(referrer, held, is_task=is_task))
+        if not is_task and not is_class(referrer) and made_in_python(type(referrer)):
             # A function that has the object in a local variable, its methods above all, has the container.
             keeper = self._place(referrer)
             self._keepers.add(keeper)
             hold.climb.append(keeper)
 
     def _note_container(self, hold: Hold, container: Any, held: object, *, is_task: bool) -> None:
-        module = _module_of(container)
+        module = module_of(container)
         if module:
-            name = f"{module}:{_key(container, held)}"
-            self._settle(hold, name if is_task else f"{name} ({type(held).__name__})", live=is_task)
+            name = f"{module}:{key_of(container, held)}"
+            self._settle(hold, name if is_task else f"{name} ({short_name(held)})", live=is_task)
         elif (above := self._place(container)) not in hold.climb:
             hold.climb.append(above)
 
@@ -251,8 +251,8 @@ class Trace:
 
     def _label(self, place: int, child: int) -> str:
         held = self._book[child]
-        kind = "" if self._is_task(child) else f" ({type(held).__name__})"
-        return f"{_key(self._book[place], held)} attribute{kind}"
+        kind = "" if self._is_task(child) else f" ({short_name(held)})"
+        return f"{key_of(self._book[place], held)} attribute{kind}"
 
 
 def _is_running(referrer: Any, kind: int) -> bool:
@@ -261,69 +261,3 @@ def _is_running(referrer: Any, kind: int) -> bool:
     if kind == GENERATOR:
         return bool(referrer.gi_running)
     return not getattr(referrer, "ag_suspended", True)
-
-
-def _module_of(mapping: object) -> str:
-    """Return the name of the module whose variables these are."""
-    if type(mapping) is not dict:
-        return ""
-    name = mapping.get("__name__")
-    module = sys.modules.get(name) if type(name) is str else None
-    if module is None or not is_a(type(module), types.ModuleType):
-        return ""
-    return name if _module_members(module) is mapping else ""  # type: ignore[return-value]
-
-
-def _key(mapping: Any, held: object) -> str:
-    """Name the entry of a dict under which something is kept."""
-    if type(mapping) is dict:
-        for key, value in list(mapping.items()):
-            if value is held and type(key) is str:
-                return key
-    return "?"
-
-
-def _is_class(thing: object) -> bool:
-    return is_a(type(thing), type)
-
-
-def _class_name(thing: Any) -> str:
-    cls = thing if _is_class(thing) else type(thing)
-    module = members(cls).get("__module__")
-    return f"{module}.{_qualname(cls)}" if type(module) is str else _qualname(cls)
-
-
-def _attributes_of(thing: Any) -> object:
-    """Return the dict in which an object made in Python, or a class, keeps its attributes."""
-    if _is_class(thing):
-        return gc.get_referents(members(thing))[0]
-    for base in mro(type(thing)):
-        descriptor = members(base).get("__dict__")
-        if type(descriptor) is types.GetSetDescriptorType:
-            return descriptor.__get__(thing)
-    return None
-
-
-def _attribute(referrer: Any, held: object, *, is_task: bool) -> tuple[str, bool]:
-    """Name an object that refers to another one, and say whether it could cancel a task."""
-    kind = kind_of(type(referrer))
-    kept = "" if is_task else f" ({type(held).__name__})"
-    if kind in {TASK, FUTURE}:
-        return "the result of a future", True
-    if not made_in_python(type(referrer)):
-        return f"a {_class_name(referrer)}", True
-    key = _key(_attributes_of(referrer), held)
-    if key == "?":
-        key = _slot(referrer, held)
-    live = is_task or any(is_a(type(referrer), actor) for actor in _ACTORS)
-    return f"{_class_name(referrer)}.{key} attribute{kept}", live
-
-
-def _slot(thing: Any, held: object) -> str:
-    for base in mro(type(thing)):
-        for name, member in list(members(base).items()):
-            if type(member) is types.MemberDescriptorType:
-                with contextlib.suppress(AttributeError):
-                    if member.__get__(thing) is held:
-                        return name
-    return "?"

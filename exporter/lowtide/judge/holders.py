@@ -14,7 +14,7 @@ import collections
 import types
 from dataclasses import dataclass, field
 
-from lowtide.judge.kinds import FRAME, TASK, is_a
+from lowtide.judge.kinds import FRAME, TASK, class_name, is_a
 from lowtide.judge.look import STRANDED, Look, counted, widest_look
 from lowtide.judge.survey import Survey
 
@@ -127,5 +127,5 @@ def _is_explained(survey: Survey, place: int) -> bool:
 
 def _block(grip: Grip, thing: object) -> None:
     cls = type(thing)
-    grip.blocker = f"{cls.__module__}.{cls.__qualname__}"
+    grip.blocker = class_name(cls)
     grip.deadline = any(is_a(cls, deadline) for deadline in _DEADLINES)

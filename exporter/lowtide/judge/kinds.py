@@ -18,8 +18,8 @@ import sys
 import types
 import weakref
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, cast
 
 SHUT = 0
 PLAIN = 1
@@ -39,6 +39,9 @@ _flags: Callable[[type], int] = type.__dict__["__flags__"].__get__
 _basicsize: Callable[[type], int] = type.__dict__["__basicsize__"].__get__
 _base: Callable[[type], type | None] = type.__dict__["__base__"].__get__
 members: Callable[[type], types.MappingProxyType[str, object]] = type.__dict__["__dict__"].__get__
+
+_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+_qualname: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE_TYPE = 1 << 8
@@ -115,13 +118,17 @@ _SPECIAL: dict[type, int] = {
 }
 
 
-def _asyncio_internals() -> Iterable[type]:
-    """Find the types of ``_asyncio`` that a suspended task is held by."""
-    loop = asyncio.new_event_loop()
-    try:
-        yield type(iter(loop.create_future()))
-    finally:
-        loop.close()
+class _NoLoop:
+    """Stand in for the loop of a future that is only made for its type."""
+
+    def get_debug(self) -> bool:
+        """Answer the one question that a new future asks."""
+        return False
+
+
+_FUTURE: asyncio.Future[None] = asyncio.Future(loop=cast("AbstractEventLoop", _NoLoop()))
+# Methods of C that are told their class have a type of their own, which has no name to import.
+BUILT_IN_METHODS = (types.BuiltinMethodType, type(_FUTURE.set_result), type(_FUTURE.cancel))
 
 
 # Keyed by id: hashing a type would run its metaclass's ``__hash__``. These types live as long as the process.
@@ -144,6 +151,17 @@ def kind_of(cls: type) -> int:
     kind = _classify(cls)
     _SEEN[key] = (weakref.ref(cls), kind)
     return kind
+
+
+def short_name(thing: object) -> str:
+    """Name the class of an object without asking its metaclass."""
+    return _name(type(thing))
+
+
+def class_name(cls: type) -> str:
+    """Name a class with its module, without asking its metaclass."""
+    module = members(cls).get("__module__")
+    return f"{module}.{_qualname(cls)}" if type(module) is str else _qualname(cls)
 
 
 def is_a(cls: type, wanted: type) -> bool:
@@ -209,7 +227,7 @@ def _is_c_member(cls: type, name: str, member: Any) -> bool:
 
 
 def _fill() -> None:
-    kinds = dict.fromkeys((*_SUBCLASSABLE, *_PASSIVE, *_asyncio_internals()), PLAIN)
+    kinds = dict.fromkeys((*_SUBCLASSABLE, *_PASSIVE, *BUILT_IN_METHODS, type(iter(_FUTURE))), PLAIN)
     kinds.update(dict.fromkeys(_SIZED, SIZED))
     kinds.update(dict.fromkeys(_LEAVES, SHUT))
     kinds.update(_SPECIAL)

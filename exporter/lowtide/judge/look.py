@@ -14,14 +14,14 @@ Two things are no way to wake a task, and nothing else is left out:
 """
 
 import gc
-import sys
+import sysconfig
 import weakref
 from asyncio import AbstractEventLoop
 from dataclasses import dataclass, field, replace
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
-from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, TASK, kind_of
+from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, SHUT, TASK, kind_of, short_name
 from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount, task_done
 
 # How far a look goes before it asks whether it has seen enough: most stuck groups are small, and most
@@ -31,13 +31,14 @@ _STAGES = (24, 72, 216, 648)
 MOST_OBJECTS = 2000
 
 # Each pass over the heap explains one object more.
-_MOST_PASSES = 4
+_MOST_PASSES = 6
 
 STRANDED = "stranded"
 WAKEABLE = "wakeable"
 UNKNOWN = "unknown"
 
-GIL_BUILD = not hasattr(sys, "_is_gil_enabled") or sys._is_gil_enabled()  # noqa: SLF001 - documented since 3.13
+# Free-threaded builds count references in two halves, and defer some, even when the lock is switched on.
+EXACT_COUNTS = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 @dataclass(slots=True)
@@ -56,10 +57,12 @@ class Look:
     unexplained: int = 0
 
 
-def look_at(task: Any, loop: AbstractEventLoop, most: int = MOST_OBJECTS) -> Look:
+def look_at(
+    task: Any, loop: AbstractEventLoop, most: int = MOST_OBJECTS, *, exact_counts: bool = EXACT_COUNTS
+) -> Look:
     """Judge one pending task of this loop; the whole look happens before anything else can run."""
     survey = Survey(loop)
-    if not GIL_BUILD:
+    if not exact_counts:
         return Look(survey, UNKNOWN, "reference counts aren't exact on a free-threaded build")
     return widest_look(survey, survey.place(task), most)
 
@@ -85,24 +88,27 @@ def widest_look(survey: Survey, start: int, most: int) -> Look:
     return look
 
 
-def see_through_frames(look: Look) -> Look:
-    """Look again, with the frames that are over and hold what the task waits for.
+def look_back(look: Look) -> Look:
+    """Look again, with what holds the way to the future but can't be reached from the task.
 
-    A traceback keeps the frames it passed through, and they keep their locals, often a lock or a queue; most
-    can't be reached from the task. Finding them costs a pass over the heap for each object that they hold.
+    So a lock is explained that a traceback keeps in a frame, or a queue that another stuck task has in
+    a local variable. Each step costs a pass over the heap, and explains one object more or ends the search.
     """
     survey = look.survey
     for _ in range(_MOST_PASSES):
-        if not look.open_at or not _take_in_frames(survey, look.open_at):
+        if not look.open_at or not _take_in_holders(survey, look.open_at):
             break
+        survey.advance(len(survey.objects) + _STAGES[0])
         look = _examine(survey, 1)
     return look
 
 
-def _take_in_frames(survey: Survey, place: int) -> bool:
+def _take_in_holders(survey: Survey, place: int) -> bool:
     before = len(survey.sources[place])
-    for referrer in gc.get_referrers(survey.objects[place]):
-        if type(referrer) is FrameType:
+    own = {id(survey.objects)}
+    asked = (survey.objects[place],)
+    for referrer in gc.get_referrers(*asked):
+        if referrer is not asked and id(referrer) not in own and kind_of(type(referrer)) != SHUT:
             survey.enter(survey.place(referrer))
     # A frame that still runs reports nothing, and so explains nothing.
     return len(survey.sources[place]) > before
@@ -161,7 +167,7 @@ def _count(look: Look) -> Look:
     counts, weak = counted(survey, closure)
     for place, references, weakly in zip(closure, counts, weak, strict=True):
         if weakly and not _is_registered(survey, place, weakly):
-            name = type(survey.objects[place]).__name__
+            name = short_name(survey.objects[place])
             return Look(survey, WAKEABLE, f"a {name} on the way is also referred to weakly")
         if references:
             return replace(look, verdict=WAKEABLE, open_at=place, unexplained=references)

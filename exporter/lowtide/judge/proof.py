@@ -2,27 +2,26 @@
 
 import asyncio
 import asyncio.tasks
-import gc
 import sys
-import types
 from asyncio import AbstractEventLoop
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of
-from lowtide.judge.kinds import TASK, is_a, kind_of
-from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, see_through_frames
+from lowtide.judge.kinds import TASK, is_a, kind_of, short_name
+from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, look_back
 from lowtide.judge.observers import observed
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
+from lowtide.judge.wakers import who_could_wake
 
 _PyTask: type = asyncio.tasks._PyTask  # type: ignore[attr-defined]  # noqa: SLF001 - its only name
-# Each more makes the one C call of a pass over the heap slower.
-_MOST_ASKED = 64
+# Naming what could wake a task takes passes over the heap: past so many tasks of one call it is left out.
+_MOST_NAMED = 32
 # An explicit question may take longer than one slice of the continuous part.
 _MOST_OBJECTS = 20_000
 
@@ -53,7 +52,9 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     variables or arguments doesn't count as holding a task.
     A future or queue in such a variable does count, as a way to wake.
 
-    One pass over the heap for all tasks together names the holders: some 12 ns per object in the process.
+    Finding the holders and naming what could wake a task takes passes over the heap, some 12 ns per object in
+    the process each: one or two for a container, however many of the tasks are in it, and up to ten for each
+    of the first 32 tasks that can be woken.
     A task that is done, or of another loop, raises ``ValueError``.
     The algorithm is that of a greatest fixpoint over reference counts, see ``look`` and ``holders``.
     """
@@ -63,7 +64,7 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     stuck: dict[int, int] = {}
     # By index throughout: a local variable of ours that held a task would count as one of its holders.
     for index in range(len(tasks)):
-        if _is_judged(type(tasks[index])) and _look(tasks[index], loop).verdict == STRANDED:
+        if _is_judged(type(tasks[index])) and look_at(tasks[index], loop, _MOST_OBJECTS).verdict == STRANDED:
             stuck.update(dict.fromkeys(map(id, chain(tasks[index])), id(tasks[index])))
     call = _Call(tasks, loop, stuck, *observed(sys._getframe(1)))  # noqa: SLF001 - documented, and there is no other way
     try:
@@ -79,7 +80,7 @@ def _check(task: Any, loop: AbstractEventLoop) -> None:
     if is_a(type(task), _PyTask):
         return
     if kind_of(type(task)) != TASK:
-        raise ValueError(f"should be an asyncio task, is {type(task).__name__}")
+        raise ValueError(f"should be an asyncio task, is {short_name(task)}")
     if task_done(task):
         raise ValueError(f"task {name_of(task)!r} is done: only a pending task can be judged")
     if task_loop(task) is not loop:
@@ -96,6 +97,14 @@ class _Call:
     stuck: dict[int, int]
     observed: Counter[int]
     mirrors: list[Any]
+    # How often each task is among the arguments.
+    given: Counter[int] = field(init=False)
+    # The containers found so far: what is in them, and who holds them.
+    known: list[tuple[Counter[int], Hold]] = field(default_factory=list)
+    named: int = 0
+
+    def __post_init__(self) -> None:
+        self.given = Counter(map(id, self.tasks))
 
     def proofs(self) -> list[Proof]:
         found = [self._prove(index) for index in range(len(self.tasks))]
@@ -115,9 +124,15 @@ class _Call:
         if not _is_judged(type(self.tasks[index])):
             why = "is a task of asyncio's Python implementation, and only those of the C one can be judged"
             return Proof(UNKNOWN, "", Place("", "", 0), why, (), ()), set()
-        look = _look(self.tasks[index], self.loop)
+        look = look_at(self.tasks[index], self.loop, _MOST_OBJECTS)
+        if look.open_at and self.named < _MOST_NAMED:
+            self.named += 1
+            look = look_back(look)
+            if look.open_at:
+                look.why = who_could_wake(look)
         if look.verdict != STRANDED:
-            return _proof(self.tasks[index], look.verdict, look.why or _who_could_wake(look)), set()
+            why = look.why or "something outside could complete it"
+            return _proof(self.tasks[index], look.verdict, why), set()
         grip = grip_of(look, _MOST_OBJECTS)
         hold = Hold(names=[grip.blocker], live=grip.blocker) if grip.blocker else self._held(look, grip)
         group = tuple(name_of(look.survey.objects[place]) for place in look.tasks)
@@ -132,26 +147,31 @@ class _Call:
         """Ask the heap for the holders of every task of the group that the survey couldn't explain."""
         objects = look.survey.objects
         asked = [place for place in grip.tasks if grip.needs[place] > 0]
+        answers = [self._remembered(id(objects[place]), grip.needs[place]) for place in asked]
+        if None in answers:
+            friends = {id(objects), *(id(objects[place]) for place in (*grip.known, *grip.tasks))}
+            trace = Trace(
+                friends, own=self.mirrors, stuck=self.stuck, observed=self.observed, arguments=self.tasks
+            )
+            trace.ask([objects[place] for place in asked])
+            answers = [trace.answer(objects[place], grip.needs[place]) for place in asked]
+            self.known.extend(trace.containers())
         total = Hold()
-        if not asked:
-            return total
-        friends = {id(objects), *(id(objects[place]) for place in (*grip.known, *grip.tasks))}
-        trace = Trace(
-            friends, own=self.mirrors, stuck=self.stuck, observed=self.observed, arguments=self.tasks
-        )
-        trace.ask([objects[place] for place in asked], _MOST_ASKED)
-        for place in asked:
-            hold = trace.answer(objects[place], grip.needs[place])
-            total.names.extend(name for name in hold.names if name not in total.names)
-            total.live = total.live or hold.live
-            total.depends |= hold.depends
+        for answer in answers:
+            assert answer is not None
+            total.names.extend(name for name in answer.names if name not in total.names)
+            total.live = total.live or answer.live
+            total.depends |= answer.depends
         total.depends -= {id(objects[place]) for place in grip.tasks}
         return total
 
-
-def _look(task: Any, loop: AbstractEventLoop) -> Look:
-    look = look_at(task, loop, _MOST_OBJECTS)
-    return see_through_frames(look) if look.open_at else look
+    def _remembered(self, key: int, needs: int) -> Hold | None:
+        """Answer from the containers that an earlier task of this call was in, if they explain all."""
+        holds = [(inside[key], hold) for inside, hold in self.known if key in inside]
+        if needs != self.given[key] + sum(count for count, _ in holds) or any(hold.live for _, hold in holds):
+            return None
+        depends = set().union(*(hold.depends for _, hold in holds))
+        return Hold(names=[name for _, hold in holds for name in hold.names], depends=depends)
 
 
 def _is_judged(cls: type) -> bool:
@@ -176,22 +196,3 @@ def why_stuck(look: Look, on: str) -> str:
         return f"{noun} is held by nothing but this task"
     tasks = "another task that is" if others == 1 else f"{others} other tasks that are"
     return f"{noun} is held by nothing but this task and {tasks} stuck with it"
-
-
-def _who_could_wake(look: Look) -> str:
-    """Name one thing outside the group that refers to what the task waits for."""
-    survey = look.survey
-    held = type(survey.objects[look.open_at]).__name__
-    known = {id(survey.objects[place]) for place in survey.sources[look.open_at]} | {id(survey.objects)}
-    for referrer in gc.get_referrers(survey.objects[look.open_at]):
-        if id(referrer) not in known:
-            return f"the {held} on the way is held by {_kind_of_holder(referrer)}"
-    return f"the {held} on the way is held by a running function or by C code"
-
-
-def _kind_of_holder(referrer: Any) -> str:
-    if type(referrer) in {types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType}:
-        return f"a local variable of {referrer.__qualname__}"
-    if type(referrer) is dict and type(name := referrer.get("__name__")) is str and name in sys.modules:
-        return f"the module {name}"
-    return f"a {type(referrer).__name__}"

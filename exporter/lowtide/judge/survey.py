@@ -4,8 +4,7 @@ Guarantees:
 - No code of the surveyed objects runs: types are read with ``type``, objects with ``gc.get_referents`` and
   the C descriptors of asyncio's own types.
 - An edge is counted at most as often as the reference exists, so an object is explained only by references
-  that are really there. Where an interpreter reports more (3.14 shows references that a suspended generator
-  only borrows from its own locals), each object is counted once.
+  that are really there. Where an interpreter reports more (see ``borrowing``), each object is counted once.
 - What isn't followed contributes nothing.
 
 Assumptions: the look runs in the loop's own thread, between two callbacks, under the GIL, and nothing else
@@ -20,6 +19,7 @@ from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from lowtide.judge.borrowing import borrows_across_yield
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
     BUILT_IN,
@@ -245,9 +245,13 @@ def _is_still(generator: Any) -> bool:
 def exact(thing: Any, kind: int) -> list[Any]:
     """Return what a suspended frame refers to, each no more often than it really does."""
     referents = _referents(thing)
-    if kind not in _OVERCOUNTING or _is_awaiting(thing, kind):
+    if kind not in _OVERCOUNTING or _is_awaiting(thing, kind) or not borrows_across_yield(_code(thing, kind)):
         return referents
     return list({id(referent): referent for referent in referents}.values())
+
+
+def _code(thing: Any, kind: int) -> types.CodeType:
+    return thing.gi_code if kind == GENERATOR else thing.ag_code  # type: ignore[no-any-return]
 
 
 def _is_awaiting(thing: Any, kind: int) -> bool:

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lowtide.judge.kinds import TASK, is_a, kind_of
+from lowtide.judge.kinds import (
+    ASYNC_GENERATOR,
+    COROUTINE,
+    GENERATOR,
+    PLAIN,
+    TASK,
+    is_a,
+    kind_of,
+    made_in_python,
+)
 from lowtide.judge.survey import task_coroutine, waiting_for
 
 _ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep  # noqa: PTH120 - compared with co_filename, a plain string
@@ -121,10 +130,10 @@ def chain(task: Any) -> Iterator[Any]:
 
 def _wrapped(step: Any) -> Any:
     """See through the awaitables that C makes around a coroutine or an async generator."""
-    suspendable = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
-    if type(step).__flags__ & 1 << 9:
+    if kind_of(type(step)) != PLAIN or made_in_python(type(step)):
         return None
-    return next((thing for thing in gc.get_referents(step) if type(thing) in suspendable), None)
+    suspended = {COROUTINE, GENERATOR, ASYNC_GENERATOR}
+    return next((thing for thing in gc.get_referents(step) if kind_of(type(thing)) in suspended), None)
 
 
 def _code(step: Any) -> types.CodeType | None:
