@@ -19,7 +19,7 @@ def hurried(monkeypatch):
     """Let the proof begin after 0.3 s and gather for 0.2 s, so that a test takes seconds."""
     monkeypatch.setattr(census_module, "PROVE_AFTER", 0.3)
     monkeypatch.setattr(docket_module, "_GATHERING", 0.2)
-    monkeypatch.setattr(docket_module, "_BETWEEN_PASSES", 0.5)
+    monkeypatch.setattr(docket_module, "_BETWEEN_PASSES", 2.0)
     yield
     _background.clear()
 

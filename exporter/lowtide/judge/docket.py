@@ -118,6 +118,7 @@ class Docket:
         began = self._clock()
         if self._is_pass_due(began):
             self._pass(began)
+            return self._slice  # it is not of the share; what it found can be told at once
         elif self._custody.has_settling() and began - self._last_settled >= _APART:
             self._custody.settle_some(lambda: self._clock() - began >= self._slice)
             if self._clock() - began < self._slice:
@@ -133,7 +134,7 @@ class Docket:
         moments = [self._due[0][0]] if self._due else []
         if any(self._fresh.values()):
             moments.append(now)
-        if self._custody.is_unsettled:
+        if self._custody.has_settling():
             moments.append(self._last_settled + _APART)
         if self._custody.is_waiting():
             moments.append(max(self._last_pass + self._between_passes(), self._gathering_since + _GATHERING))
