@@ -38,7 +38,7 @@ async def healthy():
     await asyncio.sleep(30)
 
 
-async def _until(condition, seconds=20):
+async def _until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not (found := condition()):
             await asyncio.sleep(0.05)

@@ -67,8 +67,9 @@ def test_health_and_index_answer(server, path):
 
 
 def test_an_unknown_path_is_not_found(server):
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
         get(server, "/nothing")
+    caught.value.close()
 
 
 def test_a_port_in_use_is_an_error_that_names_it():

@@ -76,6 +76,8 @@ class MeasuredLoop:
         self.destroyed = destroyed
         self.to_prove: deque[tuple[Origin, TaskRef]] = deque()
         """Tasks that have waited for PROVE_AFTER, for the proof to take."""
+        self.lost: dict[int, int] = {}
+        """The origins of what the last census struck off, by hash."""
         self.roll = Roll()
         self.floor = _SlidingMinimum(FLOOR_WINDOW)
         self.loop = ref(loop)
@@ -162,13 +164,17 @@ class Census:
     def _strike(self, loop: MeasuredLoop, breath: Breath) -> None:
         """Strike off what ended, and find the origins of what was destroyed."""
         notes = [loop.destroyed.notes.popleft() for _ in range(len(loop.destroyed.notes))]
-        unknown = {note.hash for note in notes}
-        for _ in loop.roll.strike(self._tallies, unknown):
+        lost: dict[int, int] = {}
+        for _ in loop.roll.strike(self._tallies, lost):
             breath.take()
+        # A collection lets go of a task before it tells of it: the census between the two struck it off.
+        known = loop.lost | lost
+        loop.lost = lost
         for note in notes:
-            if note.hash in unknown:  # it never came onto the roll
-                unknown.discard(note.hash)
-                self._tallies[self._number(self._origin_of(note))].destroyed += 1
+            number = known.get(note.hash)
+            if number is None:  # it never came onto the roll
+                number = self._number(self._origin_of(note))
+            self._tallies[number].destroyed += 1
 
     def _origin_of(self, note: Note) -> Origin:
         if note.spawner is not None:

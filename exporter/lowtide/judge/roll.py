@@ -22,6 +22,9 @@ from lowtide.record.tasks import TaskRef
 SEGMENT = 2000
 """Tasks looked at in one go: 0.1 ms, in which no other thread can run."""
 
+_MOST_LOST = 20_000
+"""Tasks struck off in one census whose origins are kept for the next: few are asked for."""
+
 _is_done: Any = asyncio.Task.done
 
 
@@ -59,10 +62,10 @@ class _Segment:
         self.origins.extend(origins)
         self.by_origin.update(origins)
 
-    def strike(self, live: list[bool], tallies: Sequence[Tally], destroyed: set[int]) -> None:
+    def strike(self, live: list[bool], tallies: Sequence[Tally], lost: dict[int, int]) -> None:
         gone = list(map(not_, live))
-        if destroyed:
-            self._blame(gone, tallies, destroyed)
+        if len(lost) < _MOST_LOST:
+            lost.update(zip(map(hash, compress(self.refs, gone)), compress(self.origins, gone), strict=True))
         for origin, count in Counter(compress(self.origins, gone)).items():
             tallies[origin].live -= count
         for origin, count in Counter(compress(self.origins[: self.aged], gone)).items():
@@ -75,13 +78,6 @@ class _Segment:
         self.births_sum = sum(self.births)
         self.origins = array("H", compress(self.origins, live))
         self.by_origin = Counter(self.origins)
-
-    def _blame(self, gone: list[bool], tallies: Sequence[Tally], destroyed: set[int]) -> None:
-        """Find the origins of destroyed tasks by the hashes of their references, which outlive them."""
-        for reference, origin in zip(compress(self.refs, gone), compress(self.origins, gone), strict=True):
-            if hash(reference) in destroyed:
-                destroyed.discard(hash(reference))
-                tallies[origin].destroyed += 1
 
 
 class Roll:
@@ -103,16 +99,16 @@ class Roll:
         for origin, count in Counter(origins).items():
             tallies[origin].live += count
 
-    def strike(self, tallies: Sequence[Tally], destroyed: set[int]) -> Iterator[None]:
+    def strike(self, tallies: Sequence[Tally], lost: dict[int, int]) -> Iterator[None]:
         """Strike off finished and freed tasks, a segment at each step.
 
-        ``destroyed`` holds the hashes of tasks destroyed while pending; those found on the roll are counted and
-        taken out of it.
+        ``lost`` gets the origins of what was struck off, by the hashes of the references, which outlive the
+        tasks: that is how one is found that was destroyed while pending.
         """
         for segment in self._segments:
             live = _liveness(segment.refs)
             if live is not None:
-                segment.strike(live, tallies, destroyed)
+                segment.strike(live, tallies, lost)
             yield
         self._join()
 
