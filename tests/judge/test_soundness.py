@@ -256,3 +256,34 @@ def test_a_runnable_task_that_shares_the_future_is_a_way():
         return [proof.grade for proof in proofs]
 
     assert play(scene) == ["wakeable", "wakeable"]
+
+
+def test_the_answers_stay_the_same_while_other_threads_run_and_allocate():
+    over = threading.Event()
+
+    def allocate():
+        while not over.is_set():
+            [[number] for number in range(100)]
+
+    threads = [threading.Thread(target=allocate) for _ in range(3)]
+
+    async def scene():
+        future = _future()
+        tasks = [spawn(asyncio.Event().wait()), spawn(_wait(future))]
+        answers = set()
+        for _ in range(20):
+            answers.add(tuple(sorted(proof.grade for proof in await judged())))
+        future.set_result(None)
+        await tasks[1]
+        return answers
+
+    for thread in threads:
+        thread.start()
+    try:
+        answers = play(scene)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert all("wakeable" in pair for pair in answers)
+    assert len(answers) == 1

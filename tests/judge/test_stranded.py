@@ -224,3 +224,42 @@ def test_a_lock_lost_in_a_traceback_is_seen_through():
         return [proof.grade for proof in found], lost.done()
 
     assert play(scene) == (["unwakeable"], True)
+
+
+def test_a_queue_in_a_local_of_another_stuck_task_is_looked_back_to():
+    async def scene():
+        async def keep(queue, event):
+            await event.wait()
+            queue.put_nowait(1)
+
+        queue = asyncio.Queue()
+        spawn(keep(queue, asyncio.Event()))
+        asyncio.create_task(queue.get())
+        del queue
+        return await grades()
+
+    assert play(scene) == ["unwakeable", "unwakeable"]
+
+
+def test_a_queue_in_a_local_of_a_live_task_is_not():
+    async def scene():
+        async def keep(queue):
+            await asyncio.sleep(60)
+            queue.put_nowait(1)
+
+        queue = asyncio.Queue()
+        spawn(keep(queue))
+        asyncio.create_task(queue.get())
+        del queue
+        return await grades()
+
+    assert play(scene) == ["wakeable", "wakeable"]
+
+
+def test_a_thousand_tasks_of_one_set_are_proven_in_one_call():
+    async def scene():
+        for _ in range(1000):
+            spawn(asyncio.Event().wait())
+        return set(await grades())
+
+    assert play(scene) == {"unwakeable"}

@@ -6,11 +6,14 @@ import contextlib
 import ctypes
 import gc
 import sqlite3
+import sys
 import threading
 import types
 
 import pytest
+from lowtide.judge.borrowing import borrows_across_yield
 from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, PLAIN, SHUT, SIZED, kind_of
+from lowtide.judge.quiet import without_collections
 from lowtide.judge.survey import exact, getrefcount
 
 
@@ -171,3 +174,32 @@ def test_a_uvloop_transport_is_not_entered():
     uvloop = pytest.importorskip("uvloop")
     for name in ("TCPTransport", "UnixTransport", "UDPTransport", "TimerHandle", "Loop"):
         assert kind_of(getattr(uvloop.loop, name)) == SHUT
+
+
+def test_what_is_lent_in_the_middle_of_an_expression_is_told_from_what_is_kept():
+    """Only from 3.14 on anything is lent at all."""
+
+    def plain(held):
+        with contextlib.nullcontext(held):
+            yield held
+
+    def nested(held):
+        print(held, (yield))
+
+    assert not borrows_across_yield(plain.__code__)
+    assert borrows_across_yield(nested.__code__) == (sys.version_info >= (3, 14))
+
+
+def test_a_look_puts_off_collections_and_puts_them_back():
+    was_enabled = gc.isenabled()
+    gc.enable()
+    try:
+        with without_collections():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        gc.disable()
+        with without_collections():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable() if was_enabled else gc.disable()

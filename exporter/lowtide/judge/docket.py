@@ -24,6 +24,7 @@ from typing import Any
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE, Custody, Entry, future_of
 from lowtide.judge.kinds import TASK, kind_of
 from lowtide.judge.look import STRANDED, Look, look_at
+from lowtide.judge.quiet import without_collections
 from lowtide.judge.survey import task_cancelled, task_done
 from lowtide.judge.waits import waiting_on
 
@@ -115,6 +116,10 @@ class Docket:
 
     def work(self) -> float:
         """Do one slice of work; return after how many seconds the next may follow."""
+        with without_collections():
+            return self._work()
+
+    def _work(self) -> float:
         began = self._clock()
         if self._is_pass_due(began):
             self._pass(began)

@@ -15,6 +15,7 @@ from lowtide.judge.holders import Grip, grip_of
 from lowtide.judge.kinds import TASK, is_a, kind_of, short_name
 from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, look_back
 from lowtide.judge.observers import observed
+from lowtide.judge.quiet import without_collections
 from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 from lowtide.judge.wakers import who_could_wake
@@ -61,19 +62,12 @@ def prove(*tasks: "asyncio.Task[Any]") -> list[Proof]:
     loop = asyncio.get_running_loop()
     for index in range(len(tasks)):
         _check(tasks[index], loop)
-    stuck: dict[int, int] = {}
-    # By index throughout: a local variable of ours that held a task would count as one of its holders.
-    for index in range(len(tasks)):
-        if _is_judged(type(tasks[index])) and look_at(tasks[index], loop, _MOST_OBJECTS).verdict == STRANDED:
-            stuck.update(dict.fromkeys(map(id, chain(tasks[index])), id(tasks[index])))
-    call = _Call(tasks, loop, stuck, *observed(sys._getframe(1)))  # noqa: SLF001 - documented, and there is no other way
+    call = _Call(tasks, loop, *observed(sys._getframe(1)))  # noqa: SLF001 - documented, and there is no other way
     try:
-        return call.proofs()
+        with without_collections():
+            return call.proofs()
     finally:
-        for mirror in call.mirrors:
-            # Known to its frame, the list, this loop and the call alone: nobody asked for locals().
-            if sys.getrefcount(mirror) <= 4:
-                mirror.clear()
+        call.end()
 
 
 def _check(task: Any, loop: AbstractEventLoop) -> None:
@@ -93,10 +87,10 @@ class _Call:
 
     tasks: tuple[Any, ...]
     loop: AbstractEventLoop
-    # The coroutines in which the stranded ones among the tasks are suspended, and which of them.
-    stuck: dict[int, int]
     observed: Counter[int]
     mirrors: list[Any]
+    # The coroutines in which the stranded ones among the tasks are suspended, and which of them.
+    stuck: dict[int, int] = field(default_factory=dict)
     # How often each task is among the arguments.
     given: Counter[int] = field(init=False)
     # The containers found so far: what is in them, and who holds them.
@@ -107,6 +101,11 @@ class _Call:
         self.given = Counter(map(id, self.tasks))
 
     def proofs(self) -> list[Proof]:
+        """Judge the tasks one by one, and then lower the grade of those that depend on one another."""
+        # By index throughout: a local variable of ours that held a task would count as one of its holders.
+        for index in range(len(self.tasks)):
+            if self._is_stranded(index):
+                self.stuck.update(dict.fromkeys(map(id, chain(self.tasks[index])), id(self.tasks[index])))
         found = [self._prove(index) for index in range(len(self.tasks))]
         safe = {id(self.tasks[index]) for index, (proof, _) in enumerate(found) if proof.grade == UNWAKEABLE}
         changed = True
@@ -119,6 +118,19 @@ class _Call:
                     found[index] = (replace(proof, grade=CANCEL_ONLY, why=why), depends)
                     changed = True
         return [proof for proof, _ in found]
+
+    def end(self) -> None:
+        """Empty the copies of variables that were made, unless somebody else has them."""
+        for mirror in self.mirrors:
+            # Known to its frame, the list, this loop and the call alone: nobody asked for locals().
+            if sys.getrefcount(mirror) <= 4:
+                mirror.clear()
+
+    def _is_stranded(self, index: int) -> bool:
+        """Take a first look: nothing is called proven on one alone."""
+        if not _is_judged(type(self.tasks[index])):
+            return False
+        return look_at(self.tasks[index], self.loop, _MOST_OBJECTS).verdict == STRANDED
 
     def _prove(self, index: int) -> tuple[Proof, set[int]]:
         if not _is_judged(type(self.tasks[index])):
