@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from tests.benchmarks.table import Row, spread
 
-ROUNDS = 16
-SECONDS = 1.0
+ROUNDS = 40
+SECONDS = 0.6
 CONNECTIONS = 16
 
 

@@ -74,8 +74,8 @@ def rows():
     for size in SIZES:
         took, stalled, quiet = ([value * 1000 for value in values] for values in asyncio.run(_scrape(size)))
         scrape, stall = statistics.median(took), statistics.median(stalled)
-        most = 60 if first is None else 11 * first
-        first = first or scrape
+        most, most_stall = (60, 5) if first is None else (11 * first[0], 11 * first[1])
+        first = first or (scrape, stall)
         table += [
             Row(
                 f"/metrics, {size:,} live tasks of {ORIGINS} origins",
@@ -88,8 +88,8 @@ def rows():
                 f"the same: longest stall of the loop in a scrape ({statistics.median(quiet):.1f} ms without)",
                 f"{stall:.1f} ms",
                 spread(stalled, " ms"),
-                "≤ 5 ms",
-                stall <= 5,
+                f"≤ {most_stall:.0f} ms",
+                stall <= most_stall,
             ),
         ]
     return table

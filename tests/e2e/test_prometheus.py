@@ -108,7 +108,7 @@ def test_the_target_is_up_and_every_metric_arrives_and_nothing_else(tmp_path, ve
         with lowtide.install(service="promo", version="1", port=0, registry=CollectorRegistry()) as handle:
             event = asyncio.Event()
             tasks = [asyncio.create_task(_stuck(event)) for _ in range(3)]
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(1.2)
             time.sleep(0.4)  # so that there is a block to count
             target = handle.url.removeprefix("http://").removesuffix("/metrics")
             prometheus = Prometheus(binary, tmp_path, target)

@@ -35,7 +35,7 @@ async def _until(condition, seconds=5):
 
 async def _settled():
     """Wait for the first tick, after which a loop is watched."""
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(1.2)
 
 
 @pytest.mark.parametrize("function", [stand_still, compute])
@@ -114,8 +114,8 @@ def test_lag_is_how_late_a_timer_ran(install, registry):
     async def main():
         with install():
             await _settled()
-            stand_still(0.9)  # the tick that is due in the middle comes late
+            stand_still(1.4)  # the tick that is due in the middle comes late
             await asyncio.sleep(0.1)
             return registry.get_sample_value("asyncio_loop_lag_seconds_sum", {"loop": "main"})
 
-    assert 0.2 < asyncio.run(main()) < 1.0
+    assert 0.2 < asyncio.run(main()) < 1.5

@@ -33,8 +33,8 @@ from lowtide.record.threads import Threads, os_threads
 from lowtide.record.watcher import Watcher
 from lowtide.settings import Settings
 
-CENSUS_INTERVAL = 0.5
-"""Seconds between censuses: ages are exact within them."""
+CENSUS_INTERVAL = 1.0
+"""Seconds between censuses: a birth is known within half of them."""
 CENSUS_SHARE = 0.01
 """Most of the time that censuses may take: with a million live tasks they come further apart."""
 _MAX_NAMES = 100

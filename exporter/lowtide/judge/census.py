@@ -1,11 +1,11 @@
 """The census: one consistent count of live tasks, by loop, by origin, by age.
 
-Every half second the young tasks that are still there leave their nests (``lowtide.record.tasks``) and are filed
-under their origin, in order of birth. Finished and dead ones are struck off. So ages are exact within the half
-second, and the cost goes with the tasks that outlive it, not with those that are made.
+Once a second the young tasks that are still there leave their nests (``lowtide.record.tasks``) and are filed
+under their origin, in order of birth. Finished and dead ones are struck off. So ages are exact within half a
+second, and the cost goes with the tasks that live that long, not with those that are made.
 
 Guarantees
-- Runs in any thread but the factory's, under one lock; never waits for a loop. A blocked loop is counted as well.
+- Runs in any thread but the factory's, under one lock; never waits for a loop. A blocked loop is counted too.
 """
 
 import asyncio

@@ -4,7 +4,7 @@ A thread outside the loop looks 10 times a second. A loop that waits in its sele
 something is asked for an answer, which it gives before its next callback, and is looked at more often; while it
 doesn't answer, it stands still. Between two looks nobody can tell when it stopped, so the middle is assumed: the
 length of a block is known within 50 ms.
-An idle loop is woken only by a timer, twice a second, that measures the lag.
+An idle loop is woken only by a timer, once a second, that measures the lag.
 
 Guarantees: ``_tick`` and ``_answer`` run in the loop's thread, ``look`` in the watcher's; none takes a lock.
 What both write is a time at which the loop was well, or a queue whose append and popleft are atomic.
@@ -30,7 +30,7 @@ LOOK_INTERVAL = 0.1
 """Seconds between looks at idle loops: half of it is the error of a block's length; a look costs some 50 µs."""
 BUSY_LOOK_INTERVAL = 0.04
 """Seconds between looks while a loop owes an answer."""
-TICK_INTERVAL = 0.5
+TICK_INTERVAL = 1.0
 """Seconds between ticks: each wakes an idle loop, which costs some 100 µs of CPU."""
 BLOCKED = 0.1
 """Seconds of standing still that count as a block."""

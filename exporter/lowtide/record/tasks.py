@@ -94,7 +94,7 @@ class Nursery:
         It is a closure, not a method, because this is the one place where 25 ns count.
         """
         part = self._part
-        find = self._find
+        find, known = self._find, self._nests.get
         recording = True
         made = self._adopted
         last: CodeType | None = None
@@ -113,7 +113,7 @@ class Nursery:
                     frame = frame.f_back
                     code = frame.f_code
                 if code is not last:
-                    nest = find(frame)
+                    nest = known(id(code)) or find(frame)
                     add, discard = nest.add, nest.discard
                     last = (
                         code if nest.code is code else None
