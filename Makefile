@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt generate bench
+.PHONY: help demo test test-pythons check fmt generate bench
 
 help:
 	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
 	@echo 'make test      run all tests'
+	@echo 'make test-pythons  run them on every other Python from 3.11 to 3.14 that is here'
 	@echo 'make check     lint, format check, types'
 	@echo 'make fmt       format the code'
 	@echo 'make generate  rewrite the generated parts of the documentation'
@@ -30,6 +31,9 @@ test: .venv/dev
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
 
+test-pythons: .venv/dev
+	@sh tests/pythons.sh
+
 check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,5 +46,9 @@ fmt: .venv/dev
 generate: .venv/dev
 	$(BIN)/python -m tests.generate
 
-bench: .venv/dev
+.venv/bench: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $@
+
+bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks

@@ -1,9 +1,10 @@
 """The loop's heartbeat: how late its timers run, and in which function it stands still.
 
-A thread outside the loop looks 10 times a second. A loop that waits in its selector is well. One that runs
-something is asked for an answer, which it gives before its next callback, and is looked at more often; while it
-doesn't answer, it stands still. Between two looks nobody can tell when it stopped, so the middle is assumed: the
-length of a block is known within 50 ms.
+A thread outside the loop looks 10 times a second, or 5 where nothing has run for two seconds.
+A loop that waits in its selector is well. One that runs something is asked for an answer, which it gives before
+its next callback, and is looked at more often; while it doesn't answer, it stands still.
+Between two looks nobody can tell when it stopped, so the middle is assumed: the length of a block is known within
+50 ms, or 100 ms if it is the first thing after a rest.
 An idle loop is woken only by a timer, once a second, that measures the lag.
 
 Guarantees: ``_tick`` and ``_answer`` run in the loop's thread, ``look`` in the watcher's; none takes a lock.
@@ -27,7 +28,10 @@ from lowtide.record.part import Part
 from lowtide.record.stacks import innermost_user_function
 
 LOOK_INTERVAL = 0.1
-"""Seconds between looks at idle loops: half of it is the error of a block's length; a look costs some 50 µs."""
+"""Seconds between looks: half of it is the error of a block's length; a look costs some 100 µs of CPU."""
+IDLE_LOOK_INTERVAL = 0.2
+"""Seconds between looks when the last IDLE_AFTER saw nothing run: an idle process should stay idle."""
+IDLE_AFTER = 20
 BUSY_LOOK_INTERVAL = 0.04
 """Seconds between looks while a loop owes an answer."""
 TICK_INTERVAL = 1.0

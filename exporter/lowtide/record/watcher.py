@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from lowtide.record.heartbeat import BUSY_LOOK_INTERVAL, LOOK_INTERVAL
+from lowtide.record.heartbeat import BUSY_LOOK_INTERVAL, IDLE_AFTER, IDLE_LOOK_INTERVAL, LOOK_INTERVAL
 from lowtide.record.threads import OWN
 
 
 class Watcher:
-    """Call ``look`` at least 10 times a second with the time, in a daemon thread of its own.
+    """Call ``look`` 5 to 25 times a second with the time, in a daemon thread of its own.
 
     It must not raise, must not wait for the application, and tells whether it should be called again sooner.
     """
@@ -32,10 +32,17 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        busy = False
+        quiet = 0
         # A lock and not an Event: its wait with a timeout is one C call, a quarter of the cost.
-        while not self._end.acquire(timeout=BUSY_LOOK_INTERVAL if busy else LOOK_INTERVAL):
-            busy = self._look(time.monotonic())
+        while not self._end.acquire(timeout=_interval(quiet)):
+            quiet = 0 if self._look(time.monotonic()) else quiet + 1
+
+
+def _interval(quiet: int) -> float:
+    """Return the seconds to the next look, after so many that saw nothing run."""
+    if quiet == 0:
+        return BUSY_LOOK_INTERVAL
+    return LOOK_INTERVAL if quiet < IDLE_AFTER else IDLE_LOOK_INTERVAL
 
 
 class Breath:
