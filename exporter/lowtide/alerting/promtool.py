@@ -1,5 +1,6 @@
 """Prometheus' own opinion of the rules, where promtool is installed."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,4 +19,10 @@ def complaint(rules: str) -> str | None:
         done = subprocess.run(  # noqa: S603
             [promtool, "check", "rules", str(path)], capture_output=True, text=True, check=False, timeout=60
         )
-    return None if done.returncode == 0 else (done.stderr or done.stdout).strip()
+    return None if done.returncode == 0 else _first(done.stderr or done.stdout)
+
+
+def _first(output: str) -> str:
+    """Return the first complaint without the path: a wrong setting is refused in every expression."""
+    lines = [line for line in output.splitlines() if "FAILED" not in line and line.strip()]
+    return re.sub(r"^\S+\.yml: (\d+:\d+: )?", "", lines[0].strip()) if lines else output.strip()

@@ -81,16 +81,6 @@ def _memory_part(settings: Mapping[str, str]) -> str:
         )"""
 
 
-def _across(_: Mapping[str, str], evidence: str, head_start: str) -> str:
-    """Growth seen before the oldest process started, and again since: the value is how long ago, first."""
-    seen = f'origin:lowtide_leak:seen_seconds{{evidence="{evidence}"}}[<<memory>>]'
-    first = f"min_over_time({seen})" + (f" - {head_start}" if head_start != "0" else "")
-    return (
-        f"time() - (({first}) < on (<<job>>) group_left () job:lowtide_process:oldest_start_seconds)"
-        f" and (max_over_time({seen}) > on (<<job>>) group_left () job:lowtide_process:oldest_start_seconds)"
-    )
-
-
 def _runbook(words: Mapping[str, str], alert: str) -> str:
     return f"{words['runbooks']}/{alert}.md"
 
@@ -107,4 +97,4 @@ def _dashboard(words: Mapping[str, str]) -> str:
     return f"'{words['dashboard']}?from={start}&to={now}{variables}'"
 
 
-MACROS: dict[str, Callable[..., str]] = {"across": _across, "runbook": _runbook, "dashboard": _dashboard}
+MACROS: dict[str, Callable[..., str]] = {"runbook": _runbook, "dashboard": _dashboard}
