@@ -1,0 +1,275 @@
+"""The handle: what ``install()`` gives, and what ``close()`` takes back."""
+
+import asyncio
+import os
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any
+from weakref import ref
+
+from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
+
+from lowtide.attach.deployment import deployment
+from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.census import Snapshot
+from lowtide.publish.server import Server
+from lowtide.settings import UNSET, Settings, Unset, load
+
+_IN_LOOP_WITHIN = 10.0
+"""Seconds that a loop in another thread gets to let us in."""
+
+
+class Lowtide:
+    """One recorded loop. Also a context manager that closes itself."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, exporter: "_Exporter", recorded: RecordedLoop
+    ) -> None:
+        self._loop = ref(loop)
+        self._exporter = exporter
+        self._recorded = recorded
+
+    @property
+    def url(self) -> str | None:
+        """Where ``/metrics`` is, as a whole URL; None if installed with ``port=None``."""
+        server = self._exporter.server
+        return None if server is None else f"{server.url}/metrics"
+
+    def snapshot(self) -> Snapshot:
+        """Count all live tasks of this process now. Safe from any thread; never waits for a loop.
+
+        Raises RuntimeError after ``close()``.
+        """
+        recorders = _state.recorders
+        if recorders is None:
+            raise RuntimeError("lowtide is closed: install() it again to count tasks")
+        return recorders.census.snapshot()
+
+    def close(self) -> None:
+        """Undo what ``install()`` did, as far as it is still ours. Safe from any thread, and twice."""
+        with _state.lock:
+            if self in _state.handles:
+                _state.handles.remove(self)
+                _state.release(self._exporter, self._recorded)
+
+    def __enter__(self) -> "Lowtide":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(eq=False)
+class _Exporter:
+    """A registry that shows our metrics, and the server for it if there is one."""
+
+    registry: CollectorRegistry
+    collectors: list[Collector]
+    server: Server | None = None
+    users: int = 0
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+        for collector in self.collectors:
+            self.registry.unregister(collector)
+
+
+@dataclass
+class _State:
+    """What is installed in this process."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    handles: list[Lowtide] = field(default_factory=list)
+    exporters: list[_Exporter] = field(default_factory=list)
+    recorders: Recorders | None = None
+    inherited: list[_Exporter] = field(default_factory=list)
+    """Exporters of the parent of this forked process: their collectors are in registries that we now share."""
+
+    def release(self, exporter: _Exporter, recorded: RecordedLoop | None) -> None:
+        if self.recorders is not None and recorded is not None:
+            self.recorders.remove(recorded)
+        exporter.users -= 1
+        if exporter.users <= 0:
+            exporter.close()
+            self.exporters.remove(exporter)
+        if not self.exporters and self.recorders is not None:
+            self.recorders.stop()
+            self.recorders = None
+
+    def drop_ended(self) -> None:
+        """Let go of handles whose loop was closed without closing them, so that a new ``install()`` is free."""
+        for handle in list(self.handles):
+            loop = handle._loop()  # noqa: SLF001 (one file, one thing)
+            if loop is None or loop.is_closed():
+                self.handles.remove(handle)
+                self.release(handle._exporter, handle._recorded)  # noqa: SLF001
+
+
+_state = _State()
+
+
+def install(  # noqa: PLR0913 (every setting is a keyword)
+    *,
+    service: str | None = None,
+    version: str | None = None,
+    revision: str | None = None,
+    host: str | Unset = UNSET,
+    port: int | Unset | None = UNSET,
+    registry: CollectorRegistry = REGISTRY,
+    loop: asyncio.AbstractEventLoop | None = None,
+    aged_after: float | str | Unset = UNSET,
+    max_origins: int | Unset = UNSET,
+) -> Lowtide:
+    """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
+
+    ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
+    ``aged_after`` is in seconds, or text such as ``"10m"``. What isn't given comes from ``LOWTIDE_…`` environment
+    variables (``LOWTIDE_PORT``), then from the YAML file that ``LOWTIDE_CONFIG`` names, then from the defaults.
+    A second call for the same loop returns the same handle; a call for another loop shares the server.
+
+    Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
+    or that contradicts an earlier call. Nothing stays installed then.
+    Call it in the loop's thread; from another one it waits until the loop lets it in.
+    """
+    target = loop or _running_loop()
+    given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
+    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins})
+    found_service, found_version = deployment(settings.service, settings.version)
+    settings = replace(settings, service=found_service, version=found_version)
+    with _state.lock:
+        _state.drop_ended()
+        for handle in _state.handles:
+            if handle._loop() is target:  # noqa: SLF001
+                return handle
+        return _install(target, settings, registry)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "no running event loop: call install() inside the loop, for instance first in main(), or pass loop="
+        ) from None
+
+
+def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: CollectorRegistry) -> Lowtide:
+    recorders = _state.recorders
+    if recorders is None:
+        recorders = Recorders(settings)
+    else:
+        _check_agreement(recorders.settings, settings)
+    exporter = _exporter(recorders, settings, registry)
+    try:
+        if _state.recorders is None:
+            recorders.start()
+            _state.recorders = recorders
+        recorded = _in_loop(loop, lambda: recorders.add(loop))
+    except BaseException:
+        _state.release(exporter, None)
+        raise
+    handle = Lowtide(loop, exporter, recorded)
+    _state.handles.append(handle)
+    return handle
+
+
+# The address is a matter of each server; all else holds for the process.
+_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins")
+
+
+def _check_agreement(running: Settings, wanted: Settings) -> None:
+    for key in _OF_THE_PROCESS:
+        there, here = getattr(running, key), getattr(wanted, key)
+        if there != here:
+            raise ValueError(
+                f"lowtide is already installed in this process with {key}={there!r}, not {here!r}:"
+                " close() it first, or leave the setting out"
+            )
+
+
+def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegistry) -> _Exporter:
+    """Find or make the exporter for a registry and an address, and count one user more."""
+    for exporter in _state.exporters:
+        if exporter.registry is registry and _serves(exporter.server, settings):
+            exporter.users += 1
+            return exporter
+    collectors = (
+        [] if any(each.registry is registry for each in _state.exporters) else _register(recorders, registry)
+    )
+    exporter = _Exporter(registry, collectors, users=1)
+    _state.exporters.append(exporter)
+    if settings.port is not None:
+        try:
+            exporter.server = Server(settings.host, settings.port, registry)
+        except BaseException:
+            _state.release(exporter, None)
+            raise
+    return exporter
+
+
+def _serves(server: Server | None, settings: Settings) -> bool:
+    if settings.port is None:
+        return True
+    return server is not None and server.host == settings.host and settings.port in {0, server.port}
+
+
+def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collector]:
+    """Register our collector, and those of the process and of GC counts where they are missing."""
+    for inherited in [each for each in _state.inherited if each.registry is registry]:
+        for collector in inherited.collectors:
+            registry.unregister(collector)
+        _state.inherited.remove(inherited)
+    ours: list[Collector] = [recorders.collector()]
+    registry.register(ours[0])
+    there = {type(collector) for collector in getattr(registry, "_collector_to_names", ())}
+    for shared in (PROCESS_COLLECTOR, GC_COLLECTOR):
+        if type(shared) not in there:
+            registry.register(shared)
+            ours.append(shared)
+    return ours
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, function: Any) -> Any:
+    """Run ``function`` in the loop's thread: here, unless the loop runs in another one."""
+    if not loop.is_running() or asyncio._get_running_loop() is loop:  # noqa: SLF001 (public, but for its name)
+        return function()
+    done: Future[Any] = Future()
+
+    def run() -> None:
+        if not done.set_running_or_notify_cancel():
+            return
+        try:
+            done.set_result(function())
+        except BaseException as error:  # noqa: BLE001 (handed to the thread that waits)
+            done.set_exception(error)
+
+    loop.call_soon_threadsafe(run)
+    try:
+        return done.result(_IN_LOOP_WITHIN)
+    except TimeoutError:
+        done.cancel()
+        raise TimeoutError(f"the loop did not run for {_IN_LOOP_WITHIN:.0f} s: is it blocked?") from None
+
+
+def _start_clean_in_child() -> None:
+    """Forget in a forked child what the parent installed. Takes no lock: one may be held for ever."""
+    global _state
+    old, _state = _state, _State()
+    if old.recorders is not None:
+        old.recorders.abandon()
+    for exporter in old.exporters:
+        if exporter.server is not None:
+            exporter.server.abandon()
+    _state.inherited = [*old.inherited, *old.exporters]
+
+
+os.register_at_fork(after_in_child=_start_clean_in_child)

@@ -1,0 +1,174 @@
+"""The recorders: one set of them in a process, however many loops it measures."""
+
+import asyncio
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from prometheus_client.metrics_core import Metric as Family
+
+from lowtide.judge.census import Census, MeasuredLoop
+from lowtide.publish.collector import Collector
+from lowtide.publish.families import (
+    deployment_families,
+    gc_families,
+    loop_families,
+    task_families,
+    thread_families,
+)
+from lowtide.record.heartbeat import Heartbeat
+from lowtide.record.origins import Budget, label, printable
+from lowtide.record.part import Part
+from lowtide.record.pauses import Pauses
+from lowtide.record.tasks import Nursery
+from lowtide.record.threads import Threads, os_threads
+from lowtide.record.watcher import Watcher
+from lowtide.settings import Settings
+
+CENSUS_INTERVAL = 0.5
+"""Seconds between censuses: ages are exact within them."""
+CENSUS_SHARE = 0.01
+"""Most of the time that censuses may take: with a million live tasks they come further apart."""
+_MAX_NAMES = 100
+
+
+@dataclass(eq=False, slots=True)
+class RecordedLoop:
+    """One loop and what records it."""
+
+    count: MeasuredLoop
+    heartbeat: Heartbeat
+
+
+@dataclass(slots=True)
+class _Parts:
+    tasks: Part = field(default_factory=lambda: Part("tasks"))
+    loops: Part = field(default_factory=lambda: Part("loops"))
+    threads: Part = field(default_factory=lambda: Part("threads"))
+    gc: Part = field(default_factory=lambda: Part("gc"))
+    deployment: Part = field(default_factory=lambda: Part("deployment"))
+
+
+class Recorders:
+    """Everything that records in this process. Used under the lock of ``lowtide.attach.handle``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.loops: list[RecordedLoop] = []
+        self.parts = _Parts()
+        self.census = Census(aged_after=settings.aged_after, max_origins=settings.max_origins)
+        self._threads = Threads()
+        self._threads_lock = threading.Lock()
+        self._thread_names = Budget(_MAX_NAMES)
+        self._places = Budget(_MAX_NAMES)
+        self._pauses = Pauses()
+        self._watcher = Watcher(self._look)
+        self._next_census = 0.0
+        self._loops_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to record what belongs to the process."""
+        self._pauses.install()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Record no more, and take every hook out again that is still ours."""
+        self._pauses.uninstall()
+        for recorded in list(self.loops):
+            self.remove(recorded)
+        self._watcher.stop()
+
+    def abandon(self) -> None:
+        """Stop in a forked child, where the watcher doesn't exist and a lock may be held for ever."""
+        self._pauses.uninstall()
+        for recorded in self.loops:
+            recorded.count.nursery.uninstall()
+            recorded.heartbeat.stop()
+
+    def add(self, loop: asyncio.AbstractEventLoop) -> RecordedLoop:
+        """Record this loop's tasks and heartbeat. Runs in the loop's thread, or before the loop runs."""
+        nursery = Nursery(loop, self.parts.tasks)
+        count = MeasuredLoop(self._free_name(), loop, nursery)
+        heartbeat = Heartbeat(loop, self._places)
+        for task in asyncio.all_tasks(loop):
+            nursery.adopt(task)
+        nursery.install()
+        heartbeat.start()
+        self.census.add(count)
+        recorded = RecordedLoop(count, heartbeat)
+        with self._loops_lock:
+            self.loops = [*self.loops, recorded]
+        return recorded
+
+    def remove(self, recorded: RecordedLoop) -> None:
+        """Record this loop no more."""
+        with self._loops_lock:
+            if recorded not in self.loops:
+                return
+            self.loops = [other for other in self.loops if other is not recorded]
+        recorded.count.nursery.uninstall()
+        recorded.heartbeat.stop()
+        self.census.remove(recorded.count)
+
+    def collector(self) -> Collector:
+        """Make a collector of everything recorded."""
+        parts = self.parts
+        gathers: list[tuple[Part, Callable[[], Iterable[Family]]]] = [
+            (parts.deployment, self._gather_deployment),
+            (parts.tasks, lambda: task_families(self.census.snapshot())),
+            (parts.loops, self._gather_loops),
+            (parts.threads, self._gather_threads),
+            (parts.gc, lambda: gc_families(self._pauses)),
+        ]
+        return Collector(gathers)
+
+    def _gather_deployment(self) -> Iterable[Family]:
+        settings = self.settings
+        return deployment_families(*map(printable, (settings.service, settings.version, settings.revision)))
+
+    def _gather_loops(self) -> Iterable[Family]:
+        hearts = {recorded.count.name: recorded.heartbeat for recorded in self.loops}
+        return loop_families(hearts, time.monotonic())
+
+    def _gather_threads(self) -> Iterable[Family]:
+        with self._threads_lock:
+            sights = self._threads.look(time.monotonic())
+        return thread_families(sights, self.settings.aged_after, os_threads(), self._thread_names)
+
+    def _look(self, now: float) -> bool:
+        """Do what the watcher does 10 times a second, or more often if this says so."""
+        busy = self.parts.loops.attempt(self._look_at_loops, now)
+        if now >= self._next_census:
+            self.parts.tasks.attempt(self._take_census)
+            self.parts.threads.attempt(self._see_threads, now)
+            took = time.monotonic() - now
+            self._next_census = now + max(CENSUS_INTERVAL, took / CENSUS_SHARE)
+        return bool(busy)
+
+    def _look_at_loops(self, now: float) -> bool:
+        frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
+        hearts = [recorded.heartbeat for recorded in self.loops]
+        busy = [heart.look(now, frames.get(heart.thread)) for heart in hearts]
+        return any(busy)
+
+    def _take_census(self) -> None:
+        for recorded in self.loops:
+            loop = recorded.count.loop()
+            if loop is None or loop.is_closed():
+                self.remove(recorded)
+        self.census.take()
+
+    def _see_threads(self, now: float) -> None:
+        with self._threads_lock:
+            self._threads.look(now)
+
+    def _free_name(self) -> str:
+        """Name a loop after its thread; names are used again, so that loops that come and go stay bounded."""
+        thread = threading.current_thread()
+        name = "main" if thread is threading.main_thread() else re.sub(r"\d+", "#", label(thread.name))
+        taken = {recorded.count.name for recorded in self.loops}
+        candidates = [name, *(f"{name} {i}" for i in range(2, len(taken) + 3))]
+        return next(candidate for candidate in candidates if candidate not in taken)

@@ -1,0 +1,62 @@
+"""The command ``lowtide``."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lowtide import __version__
+from lowtide.settings import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: its help, its arguments, and what runs it."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="lowtide", description="Find asyncio task leaks.")
+    parser.add_argument("--version", action="version", version=f"lowtide {__version__}")
+    subparsers = parser.add_subparsers(metavar="command", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
+        command.arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    options = parser.parse_args(argv)
+    return int(options.run(options))
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as ``30s`` or ``10m``, for argparse."""
+    try:
+        return duration(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"should be seconds, or a number with s, m, h or d, is {text!r}"
+        ) from None
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--for", dest="seconds", type=seconds, metavar="TIME", help="end by itself, after 30s or 5m"
+    )
+    parser.add_argument("--port", type=int, default=9788, help="port of the metrics, 0 for any free one")
+    parser.add_argument(
+        "--rate", type=float, default=20.0, metavar="N", help="requests per second (default 20)"
+    )
+    parser.add_argument("--fixed", action="store_true", help="give the queue room: no leak")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from lowtide.demo.main import Options
+    from lowtide.demo.main import main as demo
+
+    return demo(Options(options.seconds, options.port, options.rate, options.fixed))
+
+
+COMMANDS = (Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),)

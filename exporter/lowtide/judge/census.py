@@ -1,0 +1,199 @@
+"""The census: one consistent count of live tasks, by loop, by origin, by age.
+
+Every half second the young tasks that are still there leave their nests (``lowtide.record.tasks``) and are filed
+under their origin, in order of birth. Finished and dead ones are struck off. So ages are exact within the half
+second, and the cost goes with the tasks that outlive it, not with those that are made.
+
+Guarantees
+- Runs in any thread but the factory's, under one lock; never waits for a loop. A blocked loop is counted as well.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from weakref import ref
+
+from lowtide.judge.filing import Filing
+from lowtide.judge.roll import SEGMENT, Roll, Tally
+from lowtide.record.origins import Budget, Origin
+from lowtide.record.tasks import Nest, Nursery, TaskRef
+from lowtide.record.watcher import Breath
+
+FLOOR_WINDOW = 300.0
+"""Seconds over which the low-water mark is taken."""
+AGE_BOUNDS = (1, 10, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 259200, 604800)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCount:
+    """One loop's tasks. ``ages`` has a count for each of AGE_BOUNDS and one for what is older, in seconds."""
+
+    loop: str
+    live: int
+    floor: int
+    made: int
+    ages: tuple[int, ...]
+    age_sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class OriginCount:
+    """One origin's tasks, over all loops. ``oldest`` is an age in seconds, 0 when none is live."""
+
+    origin: Origin
+    live: int
+    aged: int
+    aged_entered: int
+    aged_ended: int
+    oldest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one census found."""
+
+    loops: tuple[LoopCount, ...]
+    origins: tuple[OriginCount, ...]
+    origins_used: int
+    origins_folded: int
+
+
+class MeasuredLoop:
+    """One loop: its nursery, its roll, its low-water mark."""
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, nursery: Nursery) -> None:
+        self.name = name
+        self.nursery = nursery
+        self.roll = Roll()
+        self.floor = _SlidingMinimum(FLOOR_WINDOW)
+        self.loop = ref(loop)
+
+
+class _SlidingMinimum:
+    """The least value of the last ``window`` seconds: values are kept only while they can still become it."""
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._rising: deque[tuple[float, int]] = deque()
+
+    def add(self, now: float, value: int) -> None:
+        while self._rising and self._rising[-1][1] >= value:
+            self._rising.pop()
+        self._rising.append((now, value))
+        while self._rising[0][0] <= now - self._window:
+            self._rising.popleft()
+
+    def least(self) -> int:
+        return self._rising[0][1] if self._rising else 0
+
+
+class Census:
+    """Counts the tasks of all loops. ``clock`` gives seconds that never go back."""
+
+    def __init__(
+        self, *, aged_after: float, max_origins: int, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.aged_after = aged_after
+        self._clock = clock
+        self._budget = Budget(max_origins)
+        self._filing = Filing(self._budget)
+        self._numbers: dict[Origin, int] = {}
+        self._tallies: list[Tally] = []
+        self._loops: list[MeasuredLoop] = []
+        self._lock = threading.Lock()
+        self._last = clock()
+
+    def add(self, loop: MeasuredLoop) -> None:
+        """Count this loop's tasks from now on."""
+        with self._lock:
+            self._loops.append(loop)
+
+    def remove(self, loop: MeasuredLoop) -> None:
+        """Forget a loop's tasks. What they added to the counters stays."""
+        with self._lock:
+            self._loops.remove(loop)
+            loop.roll.forget(self._tallies)
+
+    def take(self) -> None:
+        """Bring all counts up to date."""
+        with self._lock:
+            self._take(Breath())
+
+    def snapshot(self) -> Snapshot:
+        """Bring all counts up to date, and read them."""
+        with self._lock:
+            now = self._take(Breath())
+            return Snapshot(
+                loops=tuple(_count_loop(loop, now) for loop in self._loops),
+                origins=tuple(self._count_origin(origin, now) for origin in self._numbers),
+                origins_used=len(self._budget),
+                origins_folded=self._budget.folded,
+            )
+
+    def _take(self, breath: Breath) -> float:
+        now = self._clock()
+        born = (self._last + now) / 2  # some time between the last census and this one
+        self._last = now
+        for loop in self._loops:
+            for nest in loop.nursery.nests():
+                self._empty(nest, loop.roll, born, breath)
+            for _ in loop.roll.strike(self._tallies):
+                breath.take()
+            loop.roll.ripen(now - self.aged_after, self._tallies)
+            loop.floor.add(now, len(loop.roll))
+        return now
+
+    def _empty(self, nest: Nest, roll: Roll, born: float, breath: Breath) -> None:
+        """Move what is left of a nest's young onto the roll."""
+        for _ in range(len(nest.young) // SEGMENT + 1):  # no more than there are: the factory may add as fast
+            refs = _pop(nest.young, SEGMENT)
+            filed = [
+                (reference, self._number(origin))
+                for reference, origin in zip(refs, self._filing.origins(refs, nest.spawner), strict=True)
+                if origin is not None
+            ]
+            if filed:
+                roll.add([each for each, _ in filed], born, [number for _, number in filed], self._tallies)
+            breath.take()
+
+    def _number(self, origin: Origin) -> int:
+        number = self._numbers.get(origin)
+        if number is None:
+            number = self._numbers[origin] = len(self._tallies)
+            self._tallies.append(Tally())
+        return number
+
+    def _count_origin(self, origin: Origin, now: float) -> OriginCount:
+        number = self._numbers[origin]
+        tally = self._tallies[number]
+        births = [birth for loop in self._loops if (birth := loop.roll.first_birth(number)) is not None]
+        return OriginCount(
+            origin=origin,
+            live=tally.live,
+            aged=tally.aged,
+            aged_entered=tally.aged_entered,
+            aged_ended=tally.aged_ended,
+            oldest=now - min(births, default=now),
+        )
+
+
+def _pop(young: set[TaskRef], most: int) -> list[TaskRef]:
+    refs: list[TaskRef] = []
+    try:
+        while len(refs) < most:
+            refs.append(young.pop())
+    except KeyError:  # empty: tasks may go while we take
+        pass
+    refs.sort(key=id)  # the order of creation, more or less: neighbours in memory
+    return refs
+
+
+def _count_loop(loop: MeasuredLoop, now: float) -> LoopCount:
+    live = len(loop.roll)
+    up_to = [loop.roll.born_since(now - bound) for bound in AGE_BOUNDS]
+    ages = [upper - lower for lower, upper in zip([0, *up_to], [*up_to, live], strict=True)]
+    age_sum = live * now - loop.roll.births_sum()
+    return LoopCount(loop.name, live, loop.floor.least(), loop.nursery.made(), tuple(ages), age_sum)

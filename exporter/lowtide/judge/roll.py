@@ -1,0 +1,172 @@
+"""The roll: all live tasks of one loop, in order of birth.
+
+Tasks are struck off by looking at every one, so the order in memory decides the cost: neighbours on the roll were
+made about the same time and lie side by side, which is four times as fast as going origin by origin.
+
+Guarantee: tasks are looked at inside single C calls wherever that can be. No other thread runs during one, so a
+task is never freed in the wrong thread, and no strong reference outlives the call.
+"""
+
+import asyncio
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import call, not_, truth
+from typing import Any
+
+from lowtide.record.tasks import TaskRef
+
+SEGMENT = 2000
+"""Tasks looked at in one go: 0.1 ms, in which no other thread can run."""
+
+_is_done: Any = asyncio.Task.done
+
+
+@dataclass(slots=True)
+class Tally:
+    """One origin's tasks."""
+
+    live: int = 0
+    aged: int = 0
+    aged_entered: int = 0
+    aged_ended: int = 0
+
+
+class _Segment:
+    """Up to SEGMENT tasks: their references, times of birth and origins' numbers, side by side."""
+
+    __slots__ = ("aged", "births", "births_sum", "by_origin", "origins", "refs")
+
+    def __init__(self) -> None:
+        self.refs: list[TaskRef] = []
+        self.births = array("d")
+        self.births_sum = 0.0
+        self.origins = array("H")
+        self.by_origin: Counter[int] = Counter()
+        self.aged = 0
+        """How many of the first are counted as aged."""
+
+    def add(self, refs: Iterable[TaskRef], born: Sequence[float], origins: Sequence[int]) -> None:
+        self.refs += refs
+        self.births.extend(born)
+        self.births_sum += sum(born)
+        self.origins.extend(origins)
+        self.by_origin.update(origins)
+
+    def strike(self, live: list[bool], tallies: Sequence[Tally]) -> None:
+        gone = list(map(not_, live))
+        for origin, count in Counter(compress(self.origins, gone)).items():
+            tallies[origin].live -= count
+        for origin, count in Counter(compress(self.origins[: self.aged], gone)).items():
+            tallies[origin].aged -= count
+            tallies[origin].aged_ended += count
+        self.aged = sum(live[: self.aged])
+        self.refs = list(compress(self.refs, live))
+        self.births = array("d", compress(self.births, live))
+        self.births_sum = sum(self.births)
+        self.origins = array("H", compress(self.origins, live))
+        self.by_origin = Counter(self.origins)
+
+
+class Roll:
+    """All live tasks of one loop, in order of birth. Times are seconds of the census's clock."""
+
+    def __init__(self) -> None:
+        self._segments: list[_Segment] = []
+
+    def __len__(self) -> int:
+        return sum(len(segment.refs) for segment in self._segments)
+
+    def add(
+        self, refs: Sequence[TaskRef], born: float, origins: Sequence[int], tallies: Sequence[Tally]
+    ) -> None:
+        """Append up to SEGMENT tasks that are not older than the last one."""
+        if not self._segments or len(self._segments[-1].refs) + len(refs) > SEGMENT:
+            self._segments.append(_Segment())
+        self._segments[-1].add(refs, [born] * len(refs), origins)
+        for origin, count in Counter(origins).items():
+            tallies[origin].live += count
+
+    def strike(self, tallies: Sequence[Tally]) -> Iterator[None]:
+        """Strike off finished and freed tasks, a segment at each step."""
+        for segment in self._segments:
+            live = _liveness(segment.refs)
+            if live is not None:
+                segment.strike(live, tallies)
+            yield
+        self._join()
+
+    def _join(self) -> None:
+        """Join neighbours that have become short: a long life leaves no trail of near-empty segments."""
+        joined: list[_Segment] = []
+        for segment in self._segments:
+            last = joined[-1] if joined else None
+            if last is not None and len(last.refs) + len(segment.refs) <= SEGMENT // 2:
+                last.add(segment.refs, segment.births, segment.origins)
+                last.aged += segment.aged
+            elif segment.refs:
+                joined.append(segment)
+        self._segments = joined
+
+    def ripen(self, threshold: float, tallies: Sequence[Tally]) -> None:
+        """Count those born up to ``threshold`` as aged."""
+        for segment in self._segments:
+            if not segment.births or segment.births[0] > threshold:
+                break
+            aged = bisect_right(segment.births, threshold)
+            for origin, count in Counter(segment.origins[segment.aged : aged]).items():
+                tallies[origin].aged += count
+                tallies[origin].aged_entered += count
+            segment.aged = max(segment.aged, aged)
+
+    def forget(self, tallies: Sequence[Tally]) -> None:
+        """Take all tasks off the tallies, because their loop is gone. They didn't end, so no counter moves."""
+        for segment in self._segments:
+            for origin, count in segment.by_origin.items():
+                tallies[origin].live -= count
+            for origin, count in Counter(segment.origins[: segment.aged]).items():
+                tallies[origin].aged -= count
+        self._segments = []
+
+    def born_since(self, moment: float) -> int:
+        """Count the tasks born at ``moment`` or later."""
+        return sum(len(segment.refs) - bisect_left(segment.births, moment) for segment in self._segments)
+
+    def births_sum(self) -> float:
+        """Sum up the times of birth."""
+        return sum(segment.births_sum for segment in self._segments)
+
+    def first_birth(self, origin: int) -> float | None:
+        """Tell when the oldest task of an origin was born; None if there is none."""
+        for segment in self._segments:
+            if segment.by_origin[origin]:
+                return segment.births[segment.origins.index(origin)]
+        return None
+
+    def aged(self) -> Iterator[tuple[int, TaskRef]]:
+        """List the origins' numbers and the references of the aged tasks, oldest first."""
+        for segment in self._segments:
+            yield from zip(segment.origins[: segment.aged], segment.refs, strict=False)
+
+
+def _liveness(refs: Sequence[TaskRef]) -> list[bool] | None:
+    """Tell for each reference whether its task is live; None if all are: the usual case, and the fast one."""
+    try:
+        if not any(map(_is_done, map(call, refs))):
+            return None
+    except TypeError:
+        pass  # a dead reference, or a task that isn't asyncio's own
+    try:
+        there = list(map(truth, map(call, refs)))
+        done = iter(list(map(_is_done, map(call, compress(refs, there)))))
+    except TypeError:  # one died between the two lines, or isn't asyncio's own
+        return [_is_live(reference) for reference in refs]
+    return [exists and not next(done) for exists in there]
+
+
+def _is_live(reference: TaskRef) -> bool:
+    task = reference()
+    return task is not None and not task.done()

@@ -1,0 +1,135 @@
+"""Origins: who made a task, as labels that stay the same across deployments."""
+
+import gc
+import re
+from dataclasses import dataclass
+from enum import Enum
+from types import FrameType, FunctionType
+from typing import Any
+
+MAX_NAME = 160
+"""Characters of a name that are kept: a longer one is no name, and a label must not blow up a page."""
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Request ids, hashes and process numbers differ between two runs of the same program. Short numbers don't:
+# step2 and step3 are two functions.
+_DYNAMIC = re.compile(r"(?<![0-9A-Za-z])0x[0-9a-fA-F]+|(?=[0-9a-fA-F-]*\d)[0-9a-fA-F-]{8,}|\d{4,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who made a task: its coroutine function and the function that spawned it, as ``module:qualname``."""
+
+    coroutine: str
+    spawner: str
+
+
+OTHER = Origin("other", "other")
+UNKNOWN = "unknown"
+
+
+def printable(text: str) -> str:
+    """Make any text fit for a label value: at most 160 characters, none of them a control or a lone surrogate."""
+    short = text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"
+    return _UNPRINTABLE.sub("\ufffd", short)
+
+
+def label(name: object) -> str:
+    """Turn a name into a label value: printable, and without what changes from run to run.
+
+    Names come from strangers' programs, so newlines, NUL, lone surrogates and megabytes are expected.
+    """
+    return _DYNAMIC.sub("#", printable(name)) if type(name) is str and name else UNKNOWN
+
+
+def qualified(module: object, qualname: object) -> str:
+    """Join a module's and a function's name to ``module:qualname``."""
+    return f"{label(module)}:{label(qualname)}"
+
+
+def frame_name(frame: FrameType) -> str:
+    """Name the function that a frame runs, as ``module:qualname``."""
+    return qualified(frame.f_globals.get("__name__"), frame.f_code.co_qualname)
+
+
+class Place(Enum):
+    """What a frame on the spawning stack is."""
+
+    USER = "outside asyncio and lowtide: it made the task"
+    MACHINERY = "asyncio or lowtide: look further out"
+    CALLBACK = "a part of asyncio that the loop calls by itself: it made the task, nobody further out did"
+    LOOP = "the loop: what it called made the task"
+
+
+# Frames further out than these belong to whoever runs the loop, who made no task.
+_CALLED_BY_LOOP = {
+    ("asyncio.events", "Handle._run"): Place.LOOP,
+    ("asyncio.tasks", "run_coroutine_threadsafe.<locals>.callback"): Place.CALLBACK,
+    ("asyncio.streams", "StreamReaderProtocol.connection_made"): Place.CALLBACK,
+}
+
+
+def place_of(frame: FrameType) -> Place:
+    """Tell what a frame on the spawning stack is."""
+    module = frame.f_globals.get("__name__")
+    package, _, rest = module.partition(".") if type(module) is str else ("", "", "")
+    if package == "asyncio":
+        return _CALLED_BY_LOOP.get((str(module), frame.f_code.co_qualname), Place.MACHINERY)
+    # The demo is a program like any other: to name its functions is what lowtide is for.
+    return Place.MACHINERY if package == "lowtide" and not rest.startswith("demo") else Place.USER
+
+
+# Wrappers that make a task of their own coroutine around the user's: the user's is the one they await.
+_WRAPPERS = re.compile(
+    r"anyio\._backends\._asyncio:.*TaskHandle\._run_coro"
+    r"|sentry_sdk\.integrations\.asyncio:.*"
+    r"|opentelemetry\.instrumentation\.asyncio:.*trace_coroutine"
+)
+
+
+def is_wrapper(name: str) -> bool:
+    """Tell whether a coroutine of this name only wraps the one that it awaits."""
+    return _WRAPPERS.fullmatch(name) is not None
+
+
+def coroutine_name(coroutine: Any) -> str:
+    """Name the coroutine function of a coroutine object, as ``module:qualname``.
+
+    The function is found through the garbage collector's edges, not through ``cr_frame``: a frame object
+    would outlive the look, and its ``f_locals`` would keep the coroutine's locals alive. A function
+    decorated with functools.wraps answers with the names of the one inside.
+    Awaitables without a function are named after their type: ``builtins:async_generator_asend``.
+    """
+    for referent in gc.get_referents(coroutine):
+        if type(referent) is FunctionType and referent.__qualname__ == coroutine.__qualname__:
+            return qualified(
+                referent.__module__ or referent.__globals__.get("__name__"), referent.__qualname__
+            )
+    kind = type(coroutine)
+    qualname = getattr(coroutine, "__qualname__", None)
+    return qualified(kind.__module__, qualname if type(qualname) is str else kind.__qualname__)
+
+
+class Budget:
+    """A bounded, sticky set of label values: first come, first served, the rest is folded together.
+
+    Callers hold the lock that serialises censuses.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.folded = 0
+        self._admitted: set[object] = set()
+
+    def __len__(self) -> int:
+        return len(self._admitted)
+
+    def admits(self, key: object) -> bool:
+        """Tell whether ``key`` has a place, giving it one while there is room."""
+        if key in self._admitted:
+            return True
+        if len(self._admitted) < self.size:
+            self._admitted.add(key)
+            return True
+        self.folded += 1
+        return False

@@ -1,0 +1,26 @@
+"""Stacks of other threads: in which function one of them stands."""
+
+import sysconfig
+from types import CodeType, FrameType
+
+from lowtide.record.origins import frame_name
+
+_STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
+
+
+def innermost_user_function(frame: FrameType | None, outermost: CodeType | None) -> str | None:
+    """Name the innermost function of user code from ``frame`` outward, as ``module:qualname``.
+
+    User code is what is neither in the standard library nor installed; where all of it is installed, what is not
+    in the standard library. Frames from ``outermost`` on belong to whoever runs the loop. None if there is none.
+    """
+    installed = None
+    while frame is not None and frame.f_code is not outermost:
+        path = frame.f_code.co_filename
+        if path.startswith(_INSTALLED):
+            installed = installed or frame_name(frame)
+        elif not path.startswith((*_STDLIB, "<frozen")):
+            return frame_name(frame)
+        frame = frame.f_back
+    return installed

@@ -1,0 +1,1 @@
+"""What lowtide costs, measured: ``make bench`` prints the table."""
