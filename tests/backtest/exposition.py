@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tests.alerts.catalogue import UNRULED
 from tests.backtest.tasks import NEVER, Tasks
 from tests.backtest.wire import STALE
 
@@ -14,7 +15,11 @@ LOOP = {"loop": "main"}
 
 
 def scrape(service, process, rng, found, successor):
-    """Yield (labels, milliseconds, values) of all series of a process, given its tasks per origin."""
+    """Yield (labels, milliseconds, values) of the series of a process, given its tasks per origin.
+
+    What no rule reads is written for the first process of a service only: memory has an end.
+    """
+    whole = process is service.fleet.processes[0]
     moments = scrapes(process)
     if not moments.size:
         return
@@ -23,6 +28,8 @@ def scrape(service, process, rng, found, successor):
     after = np.append(moments, moments[-1] + SCRAPE)
     milliseconds = ((START + after) * 1000).astype(np.int64)
     for name, labels, values, first in _all(service, process, rng, found, moments):
+        if name in UNRULED and not whole:
+            continue
         row = np.where(missed[first:], STALE, np.broadcast_to(values, moments.shape)[first:])
         end = len(milliseconds) - (1 if successor else 0)
         row = row if successor else np.append(row, STALE)

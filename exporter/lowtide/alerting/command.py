@@ -4,41 +4,43 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from lowtide.alerting.promtool import complaint
 from lowtide.alerting.rules import render
 from lowtide.alerting.settings import SETTINGS, defaults, parse
 
 
-def main(argv: Sequence[str] | None = None, out: TextIO | None = None, err: TextIO | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the rules or write them to a file. Return 2 when a setting is wrong, having written nothing."""
-    options = arguments().parse_args(argv)
-    try:
-        rules = checked(options.set, options.kubernetes)
-    except ValueError as error:
-        print(f"lowtide rules: {error}", file=err or sys.stderr)
-        return 2
-    if options.output is None:
-        (out or sys.stdout).write(rules)
-    else:
-        options.output.write_text(rules, encoding="utf-8")
-    return 0
-
-
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser; its help lists every setting with its default."""
-    lines = [f"  {setting.name:17} {setting.default:12} {setting.meaning}" for setting in SETTINGS]
     parser = argparse.ArgumentParser(
-        prog="lowtide rules",
-        description="Print the alert rules for Prometheus, Thanos and Mimir.",
-        epilog="settings, with their defaults:\n" + "\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="lowtide rules", description="Print the alert rules for Prometheus, Thanos and Mimir."
     )
+    arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lowtide rules``; the help lists every setting with its default."""
+    lines = [f"  {setting.name:17} {setting.default:12} {setting.meaning}" for setting in SETTINGS]
+    parser.epilog = "settings, with their defaults:\n" + "\n".join(lines)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
     parser.add_argument("--kubernetes", action="store_true", help="print a PrometheusRule")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a file instead of the screen")
-    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the arguments say."""
+    try:
+        rules = checked(options.set, options.kubernetes)
+    except ValueError as error:
+        sys.stderr.write(f"lowtide rules: {error}\n")
+        return 2
+    if options.output is None:
+        sys.stdout.write(rules)
+    else:
+        options.output.write_text(rules, encoding="utf-8")
+    return 0
 
 
 def checked(assignments: Sequence[str], kubernetes: bool) -> str:

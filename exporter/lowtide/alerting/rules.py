@@ -62,9 +62,8 @@ def _expand(text: str, words: Mapping[str, str]) -> str:
 
     def replace(found: re.Match[str]) -> str:
         name, *arguments = found[1].split()
-        if arguments or name in MACROS:
-            return _expand(MACROS[name](words, *arguments), words)
-        return words[name]
+        text = MACROS[name](words, *arguments) if name in MACROS else words[name]
+        return _expand(text, words) if "<<" in text else text
 
     return re.sub(r"<<([^<>]+)>>", replace, text)
 
@@ -75,9 +74,10 @@ def _memory_part(settings: Mapping[str, str]) -> str:
         return "        # Memory is not judged: set memory_limit to have it."
     return f"""\
         or (
-          predict_linear(instance:process_resident_memory_bytes:leaking[2h], {settings["horizon"]}) > {limit}
-          and count_over_time(instance:process_resident_memory_bytes:leaking[2h]) >= 20
-          and instance:process_resident_memory_bytes:leaking > 0.3 * {limit}
+          predict_linear(process_resident_memory_bytes{{<<select>>}}[2h], <<horizon>>) > {limit}
+          and process_resident_memory_bytes > 0.3 * {limit}
+          and on (<<process>>) (instance:lowtide_process:start_seconds < time() - 2 * 3600)
+          and on (<<job>>) job_coroutine:lowtide_leak:now
         )"""
 
 
