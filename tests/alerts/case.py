@@ -37,10 +37,14 @@ class Case:
 
 def complaint(case, folder):
     """Run ``promtool test rules`` on a case; return its words, empty when it has none."""
-    (folder / "needed.yml").write_text(yaml.safe_dump(needed(case.alert), sort_keys=False))
-    path = folder / "case.yml"
-    path.write_text(yaml.safe_dump(_document(case), sort_keys=False))
-    command = ["promtool", "test", "rules", str(path)]
+    return complaint_of(_document(case), {"needed.yml": needed(case.alert)}, folder)
+
+
+def complaint_of(document, rules, folder):
+    """Run ``promtool test rules`` on a document and its rule files."""
+    for name, content in {**rules, "case.yml": document}.items():
+        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
+    command = ["promtool", "test", "rules", str(folder / "case.yml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
