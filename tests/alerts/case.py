@@ -95,7 +95,14 @@ def _document(case):
     }
     if case.description:
         test["alert_rule_test"] = [_in_full(case)]
-    return {"rule_files": ["needed.yml"], "evaluation_interval": case.every, "tests": [test]}
+    # Without an order promtool takes the groups in any, and alerts come one evaluation earlier or later.
+    order = [group["name"] for group in needed(case.alert)["groups"]]
+    return {
+        "rule_files": ["needed.yml"],
+        "evaluation_interval": case.every,
+        "group_eval_order": order,
+        "tests": [test],
+    }
 
 
 def _state(case, moment, firing):

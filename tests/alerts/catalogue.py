@@ -7,7 +7,6 @@ RULED = {
     "asyncio_tasks_created_total": {"loop"},
     "asyncio_tasks_destroyed_pending_total": ORIGIN,
     "asyncio_tasks_aged": ORIGIN,
-    "asyncio_tasks_aged_entered_total": ORIGIN,
     "asyncio_tasks_aged_ended_total": ORIGIN,
     "asyncio_tasks_stray": {"flow", "coroutine"},
     "asyncio_tasks_strayed_total": {"flow", "coroutine"},
@@ -24,6 +23,7 @@ RULED = {
 }
 
 UNRULED = {
+    "asyncio_tasks_aged_entered_total": "what entered is the change of asyncio_tasks_aged and what ended",
     "asyncio_tasks_floor": "a count alone can't tell a morning from a leak",
     "asyncio_tasks_live": "the same, by origin",
     "asyncio_task_oldest_age_seconds": "an old task is no leak: every process has some for its whole life",

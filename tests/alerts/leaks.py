@@ -240,7 +240,7 @@ INTRODUCED = (
         labels=FLOW | {"severity": "ticket", "version": "2.0", "previous_version": "1.0"},
         summary="This version leaks tasks, and the one before did not.",
         description="Version 2.0 of job shop leaks tasks of shop.discounts:ask. At this pace version 1.0 "
-        "would have left 299, and it left next to none. Roll back to 1.0, then read what "
+        "would have left 333.3, and it left next to none. Roll back to 1.0, then read what "
         "changed.",
         every="5m",
     ),
@@ -264,6 +264,7 @@ INTRODUCED = (
             series("lowtide_deployment_info", service="shop", version="1.0"): "1x299 stale",
             series("lowtide_deployment_info", service="shop", version="2.0"): "_x300 1x200",
         }
+        | {series("asyncio_tasks_created_total", loop="main"): "0+1x299 0+600x200"}
         | strays("0x299 0+1x200", "0x299 0+1x200", "0+0.1x299 0+10x200"),
         quiet=("320m", "400m", "480m"),
         every="5m",

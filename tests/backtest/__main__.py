@@ -68,6 +68,7 @@ def main(argv=None):
     together = ([], [], [], [])
     for seed in options.seed or [secrets.randbelow(10**6) for _ in range(options.seeds)]:
         begin = time.monotonic()
+        print(f"seed {seed}", flush=True)
         found = backtest(seed, options.days, options.mixed, options.only, options.prometheus, print)
         print(
             f"seed {seed}, {time.monotonic() - begin:.0f} s:", *report.lines(found[2], options.days), sep="\n"

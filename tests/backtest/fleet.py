@@ -1,5 +1,6 @@
 """Which processes of a service ran when: deployments, autoscaling, crashes."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ def crashing(rng, days, *, count=2, hours=(4, 9), version="1.0.0"):
 def autoscaled(rng, days, load, *, per_process, least=2, deploys=()):
     """Follow the load with the number of pods, checked every ten minutes; the youngest go first."""
     edges = [0.0, *deploys]
-    processes, running = [], []
+    processes, running, names = [], [], (f"pod-{number}" for number in itertools.count())
     for slot in range(0, load.size, 2):
         now = float(slot * SLOT)
         nth = int(np.searchsorted(edges, now, "right")) - 1
@@ -78,10 +79,10 @@ def autoscaled(rng, days, load, *, per_process, least=2, deploys=()):
         for entry in aging:
             running.remove(entry)
             processes.append(Process(*_named(entry), entry[2], now + 20))
-            running.append([f"pod-{rng.integers(16**6):06x}", nth, now])
+            running.append([next(names), nth, now])
         wanted = max(least, int(np.ceil(load[slot : slot + 6].mean() / per_process)))
         while len(running) < wanted:
-            running.append([f"pod-{rng.integers(16**6):06x}", nth, now + rng.uniform(0, 60)])
+            running.append([next(names), nth, now + rng.uniform(0, 60)])
         if len(running) > wanted + 1:
             entry = running.pop()
             processes.append(Process(*_named(entry), entry[2], now + 5))

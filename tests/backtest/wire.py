@@ -15,7 +15,9 @@ def series(labels, milliseconds, values):
         _field(1, _field(1, name.encode()) + _field(2, value.encode()))
         for name, value in sorted(labels.items())
     )
-    return _field(1, head + _samples(np.asarray(milliseconds, np.int64), np.asarray(values, np.float64)))
+    return _field(
+        1, head + _samples(np.asarray(milliseconds, np.int64), np.ascontiguousarray(values, np.float64))
+    )
 
 
 def snappy(message):
