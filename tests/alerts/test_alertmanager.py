@@ -21,7 +21,7 @@ def test_amtool_accepts_the_configuration():
 
 @pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
 @pytest.mark.parametrize(
-    ("severity", "receiver"), [("page", "pager"), ("ticket", "tickets"), ("", "tickets")]
+    ("severity", "receiver"), [("page", "pager"), ("ticket", "tickets"), ("info", "tickets")]
 )
 def test_a_severity_is_routed_to_its_receiver(severity, receiver):
     command = ("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", f"severity={severity}")

@@ -3,6 +3,7 @@
 Raw series are an hour long, which is as far as rules look back on them. What is recorded has its full four days:
 each recording rule is evaluated once, and its result written for every moment of the past.
 One origin in twenty leaks in one job of ten; a third of the origins has old tasks. Twenty instances are a job.
+Of three evaluations the middle one is printed; groups run side by side on two threads, as Prometheus runs them.
 """
 
 import argparse
@@ -45,21 +46,28 @@ def measured(instances, origins, slowest):
         for group, rule in rules:
             if "record" in rule:
                 engine.write(_past(engine, rule, duration(group["interval"])))
-        begin, since, spent = _cpu(engine), time.monotonic(), {}
-        groups = yaml.safe_load(RULES.read_text())["groups"]
-        with ThreadPoolExecutor(2) as cores:
-            list(cores.map(lambda group: _evaluate(engine, group, spent), groups))
-        _wall, cpu = time.monotonic() - since, _cpu(engine) - begin
+        passes = [_once(engine) for _ in range(3)]
+    wall, cpu, spent = sorted(passes, key=lambda row: row[0])[1]
     groups = {}
     for (group, _), seconds in spent.items():
         groups[group] = groups.get(group, 0) + seconds
     worst = max(groups, key=groups.get)
     names = sorted(spent, key=spent.get, reverse=True)[:slowest]
-    line = (
-        f"{instances:9}  {_per_instance(origins) * instances:6}  {sum(spent.values()):19.2f} s  {cpu:7.2f} s"
-    )
+    line = f"{instances:9}  {_per_instance(origins) * instances:6}  {wall:19.2f} s  {cpu:7.2f} s"
     detail = "".join(f"\n    {spent[name]:.2f} s  {name[1]}" for name in names)
     return f"{line}  {groups[worst]:.2f} s ({worst}){detail}"
+
+
+def _once(engine):
+    """Evaluate all rules once; return wall time, CPU time of Prometheus, and the time of each rule."""
+    begin, since, spent = _cpu(engine), time.monotonic(), {}
+    with ThreadPoolExecutor(2) as cores:
+        list(
+            cores.map(
+                lambda group: _evaluate(engine, group, spent), yaml.safe_load(RULES.read_text())["groups"]
+            )
+        )
+    return time.monotonic() - since, _cpu(engine) - begin, spent
 
 
 def _evaluate(engine, group, spent):
