@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons check fmt generate bench
+.PHONY: help demo test test-pythons check fmt generate bench backtest
 
 help:
 	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
@@ -13,6 +13,8 @@ help:
 	@echo 'make fmt       format the code'
 	@echo 'make generate  rewrite the generated parts of the documentation'
 	@echo 'make bench     measure what lowtide costs'
+	@echo 'make backtest  judge the alert rules on simulated services, with a real Prometheus'
+	@echo 'make backtest  judge the alert rules on simulated services, with fresh seeds'
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv || { echo 'no venv module: apt-get install python3-venv (or your system'"'"'s name for it)' >&2; exit 1; }
@@ -52,3 +54,7 @@ generate: .venv/dev
 
 bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks
+
+backtest: .venv/dev
+	@sh tests/parts.sh
+	$(BIN)/python -m tests.backtest

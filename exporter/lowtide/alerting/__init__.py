@@ -1,0 +1,5 @@
+"""Alert rules for Prometheus, made from a template and settings."""
+
+from lowtide.alerting.rules import render
+
+__all__ = ["render"]

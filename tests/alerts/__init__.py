@@ -1,0 +1,1 @@
+"""The alert rules: each alert fires, and its look-alikes do not."""

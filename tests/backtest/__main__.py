@@ -1,0 +1,95 @@
+"""``python -m tests.backtest``: simulate, evaluate, print the table; new seeds unless they are given."""
+
+import argparse
+import secrets
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.backtest import exposition, healthy, judge, leaking, mixed, naive, report
+from tests.backtest.engine import Engine
+from tests.backtest.evaluate import evaluate
+
+RULES = Path("alerts/lowtide.rules.yml")
+
+
+def services(seed, days, mixes=12, only=()):
+    """Draw all services of a seed: every story once, and as many mixed ones of either kind as asked."""
+    drawn = []
+    for nth, (story, evidences) in enumerate(leaking.STORIES):
+        drawn.append(
+            _drawn(seed, nth, lambda r, s=story, e=evidences, n=nth: s(r, days, e[(n + seed) % len(e)]))
+        )
+    for nth, story in enumerate(healthy.STORIES):
+        drawn.append(_drawn(seed, 1000 + nth, lambda r, s=story: s(r, days)))
+    for nth in range(mixes):
+        drawn.append(_drawn(seed, 2000 + nth, lambda r: mixed.service(r, days)))
+        evidence = leaking.ANY[(nth + seed) % 3]
+        drawn.append(_drawn(seed, 3000 + nth, lambda r, e=evidence: mixed.service(r, days, e)))
+    return [(s, rng) for s, rng in drawn if not only or any(text in s.job for text in only)]
+
+
+def backtest(seed, days, mixes, only=(), binary=None, note=lambda text: None):
+    """Run one seed; return the services, births of leaked tasks, verdicts, and the naive rules' episodes."""
+    drawn = services(seed, days, mixes, only)
+    seconds = int(days * 86400)
+    truths = []
+    with Engine(binary) as engine:
+        for service, rng in drawn:
+            rows, leaked = exposition.run(service, rng)
+            engine.write(rows)
+            truths.append(leaked)
+        note(f"{engine.samples / 1e6:.0f} million samples of {len(drawn)} services")
+        simple = evaluate(engine, naive.rules(), seconds)
+        episodes = evaluate(engine, RULES.read_text(), seconds)
+    verdicts = [
+        judge.judge(s, leaked, episodes, seconds) for (s, _), leaked in zip(drawn, truths, strict=True)
+    ]
+    births = [
+        np.sort(np.concatenate([b for _, b in leaked])) if leaked else np.array([]) for leaked in truths
+    ]
+    return [s for s, _ in drawn], births, verdicts, simple
+
+
+def main(argv=None):
+    """Print one table per seed and one over all. Return 1 if a figure that must be reached is not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.backtest", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3, help="how many fresh seeds")
+    parser.add_argument(
+        "--seed", type=int, action="append", default=[], help="this seed instead of fresh ones"
+    )
+    parser.add_argument("--days", type=float, default=8)
+    parser.add_argument("--mixed", type=int, default=12, help="mixed services of each kind")
+    parser.add_argument("--only", action="append", default=[], help="services whose name contains this")
+    parser.add_argument("--prometheus", help="another prometheus than the one on the PATH")
+    options = parser.parse_args(argv)
+    together = ([], [], [], [])
+    for seed in options.seed or [secrets.randbelow(10**6) for _ in range(options.seeds)]:
+        begin = time.monotonic()
+        print(f"seed {seed}", flush=True)
+        found = backtest(seed, options.days, options.mixed, options.only, options.prometheus, print)
+        print(
+            f"seed {seed}, {time.monotonic() - begin:.0f} s:", *report.lines(found[2], options.days), sep="\n"
+        )
+        for total, part in zip(together, found, strict=True):
+            total.extend(part)
+        sys.stdout.flush()
+    print("\nall seeds:", *report.lines(together[2], options.days), sep="\n")
+    print("\nthe rules found in the wild, over the same services:")
+    table = report.naive_lines(together[0], together[1], together[3], naive.RULES, options.days)
+    print(*table, sep="\n")
+    return int(any(v.found is None if v.leaking else v.pages for v in together[2]))
+
+
+def _drawn(seed, nth, draw):
+    rng = np.random.default_rng([seed, nth])
+    service = draw(rng)
+    kind = f"leak-{service.evidence}" if service.evidence else "fine"
+    service.job = f"{kind}-{service.name}-{nth}"
+    return service, rng
+
+
+if __name__ == "__main__":
+    sys.exit(main())
