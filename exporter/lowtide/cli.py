@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lowtide import __version__
+from lowtide.alerting import command as rules
 from lowtide.settings import duration
 
 
@@ -60,7 +61,10 @@ def _demo(options: argparse.Namespace) -> int:
     return demo(Options(options.seconds, options.port, options.rate, options.fixed))
 
 
-COMMANDS = (Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),)
+COMMANDS = (
+    Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
+)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def demo():
 
     yield start
     for process in running:
-        process.kill()
-        process.communicate()
+        process.terminate()  # and not kill, which would leave its Prometheus
+        process.communicate(timeout=10)
 
 
 def _read_until(process, pattern):

@@ -227,7 +227,7 @@ def _task_referents(task: Any, waiter: Any) -> list[Any]:
 
 def _function(function: types.FunctionType) -> list[Any]:
     """Return a function's closure, defaults and attributes, but not its globals, which a module shares."""
-    shared = (function.__globals__, function.__builtins__)  # type: ignore[attr-defined]
+    shared = (function.__globals__, function.__builtins__)
     return [
         referent
         for referent in _referents(function)
