@@ -12,6 +12,7 @@ import lowtide
 import pytest
 import yaml
 from lowtide.demo.prometheus import free_port
+from lowtide.judge import census, docket
 from lowtide.publish.catalog import CATALOG
 from prometheus_client import CollectorRegistry
 
@@ -87,6 +88,10 @@ async def _stuck(event):
     await event.wait()
 
 
+async def _leaked():
+    await asyncio.Event().wait()
+
+
 def _names_of(metric):
     suffixes = {
         "histogram": ("_bucket", "_sum", "_count"),
@@ -96,32 +101,35 @@ def _names_of(metric):
 
 
 OUR_PREFIXES = ("asyncio_", "lowtide_", "python_threads", "python_gc_pause", "process_threads")
-# A block, and so its counter, is there only once a loop has stood still.
 EXPECTED = set().union(*map(_names_of, CATALOG))
 
 
 @pytest.mark.parametrize("version", ["Debian", "trixie", "forky"])
-def test_the_target_is_up_and_every_metric_arrives_and_nothing_else(tmp_path, version):
+def test_the_target_is_up_and_every_metric_arrives_and_nothing_else(tmp_path, version, monkeypatch):
     binary = _binary(version)
+    monkeypatch.setattr(census, "PROVE_AFTER", 0.3)
+    monkeypatch.setattr(docket, "_GATHERING", 0.2)
+    held = set()
 
     async def main():
         with lowtide.install(service="promo", version="1", port=0, registry=CollectorRegistry()) as handle:
             event = asyncio.Event()
             tasks = [asyncio.create_task(_stuck(event)) for _ in range(3)]
+            held.add(asyncio.create_task(_leaked()))  # so that there is one to prove
             await asyncio.sleep(1.2)
             time.sleep(0.4)  # so that there is a block to count
             target = handle.url.removeprefix("http://").removesuffix("/metrics")
             prometheus = Prometheus(binary, tmp_path, target)
             try:
                 await asyncio.to_thread(prometheus.poll, _up)
-                await asyncio.to_thread(
-                    prometheus.poll, lambda each: each.query("asyncio_loop_blocked_seconds_total")
-                )
+                for late in ("asyncio_loop_blocked_seconds_total", "asyncio_tasks_stranded"):
+                    await asyncio.to_thread(prometheus.poll, lambda each, late=late: each.query(late))
                 names = await asyncio.to_thread(prometheus.api, "label/__name__/values")
                 live = await asyncio.to_thread(prometheus.query, 'asyncio_tasks_live{coroutine=~".*_stuck"}')
             finally:
                 prometheus.close()
             event.set()
+            held.pop().cancel()
             await asyncio.gather(*tasks)
         return {name for name in names if name.startswith(OUR_PREFIXES)}, live
 

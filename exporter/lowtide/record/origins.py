@@ -81,7 +81,7 @@ def place_of(frame: FrameType) -> Place:
 
 # Wrappers that make a task of their own coroutine around the user's: the user's is the one they await.
 _WRAPPERS = re.compile(
-    r"anyio\._backends\._asyncio:.*TaskHandle\._run_coro"
+    r"anyio\..*:TaskHandle\._run_coro"
     r"|sentry_sdk\.integrations\.asyncio:.*"
     r"|opentelemetry\.instrumentation\.asyncio:.*trace_coroutine"
 )
