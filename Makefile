@@ -16,8 +16,7 @@ help:
 	@echo 'make fmt       format the code'
 	@echo 'make generate  rewrite the generated parts of the documentation'
 	@echo 'make bench     measure what lowtide costs'
-	@echo 'make backtest  judge the alert rules on simulated services, with a real Prometheus'
-	@echo 'make backtest  judge the alert rules on simulated services, with fresh seeds'
+	@echo 'make backtest  judge the alert rules on simulated services with fresh seeds, in a real Prometheus'
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv || { echo 'no venv module: apt-get install python3-venv (or your system'"'"'s name for it)' >&2; exit 1; }

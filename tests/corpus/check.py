@@ -60,6 +60,7 @@ class Run:
         self.driver = None
         self.watched = []
         self.errors = []
+        self.destroyed = []
         self._resume = asyncio.Event()
         loop.set_exception_handler(self._note_error)
 
@@ -92,12 +93,17 @@ class Run:
         return answers[0]
 
     def wake(self):
-        """Let a healthy program wake its tasks, and return those that haven't finished in the end."""
-        tasks = [reference() for reference in self.watched]
+        """Let a healthy program wake its tasks, and return those that haven't finished in the end.
+
+        A timer may have woken one before, on a slow machine: it is gone then, which only one that was destroyed
+        while pending may not be.
+        """
+        tasks = [task for reference in self.watched if (task := reference()) is not None]
         self._resume.set()
         self.loop.run_until_complete(asyncio.wait_for(self.driver, PATIENCE))
-        self.loop.run_until_complete(asyncio.wait(tasks, timeout=PATIENCE))
-        return [task for task in tasks if not task.done()]
+        if tasks:
+            self.loop.run_until_complete(asyncio.wait(tasks, timeout=PATIENCE))
+        return [task for task in tasks if not task.done()] + self.destroyed
 
     def let_go(self):
         """Drop what the stage holds, collect, and return the number of tasks destroyed while pending."""
@@ -158,6 +164,8 @@ class Run:
         return frozenset(map(id, self.pending()))
 
     def _note_error(self, loop, context):
+        if context["message"].startswith("Task was destroyed"):
+            self.destroyed.append(context["message"])
         # Services that leak often have failed tasks that nobody asks. An error in a callback is a bug.
         if not context["message"].startswith(("Task was destroyed", "Task exception", "Future exception")):
             self.errors.append(context)
