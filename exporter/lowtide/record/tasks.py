@@ -20,6 +20,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from lowtide.record.flows import Flow, are_used, inherited
 from lowtide.record.origins import OTHER, UNKNOWN, Place, frame_name, place_of
 from lowtide.record.part import Part
 
@@ -60,6 +61,8 @@ class Nursery:
         self._previous: Any = None
         self._factory: Any = None
         self._end: Callable[[], None] = lambda: None
+        self.claims: dict[TaskRef, Flow | None] = {}
+        """The flows of tasks that were made with a context of their own, which may not tell them."""
 
     def nests(self) -> list[Nest]:
         """List the nests; safe from any thread."""
@@ -94,7 +97,7 @@ class Nursery:
         It is a closure, not a method, because this is the one place where 25 ns count.
         """
         part = self._part
-        find, known = self._find, self._nests.get
+        find, known, claim = self._find, self._nests.get, self._claim
         recording = True
         made = self._adopted
         last: CodeType | None = None
@@ -119,6 +122,8 @@ class Nursery:
                         code if nest.code is code else None
                     )  # asyncio's frames don't say who is behind them
                 add(ref(task, discard))
+                if options:
+                    claim(task, options)
             except Exception:  # noqa: BLE001 (the host must get its task: this is the boundary of Part, inlined)
                 recording = False
                 part.fail()
@@ -131,6 +136,11 @@ class Nursery:
         self.made = lambda: made
         self._end = end
         return lowtide_task_factory
+
+    def _claim(self, task: "asyncio.Task[Any]", options: dict[str, Any]) -> None:
+        """Note the flow of a task that has not simply a copy of its maker's context."""
+        if "context" in options and are_used():
+            self.claims[ref(task, self.claims.pop)] = inherited(options["context"])
 
     def _find(self, frame: FrameType | None) -> Nest:
         """Find the nest of the function that spawns, outward from ``frame``."""
