@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from time import monotonic
 
 from lowtide.judge.census import Census, MeasuredLoop
@@ -44,9 +45,12 @@ class FlowStage:
 
     def strays(self, later=0.0):
         """Count the strays by flow, after so many seconds more."""
+        self.census.take()  # as every second: births are known within half of the time between
         self.later += later
-        counts = self.census.snapshot().strays
-        return {count.flow: count.stray for count in counts if count.stray}
+        total = Counter()
+        for count in self.census.snapshot().strays:
+            total[count.flow] += count.stray
+        return {flow: stray for flow, stray in total.items() if stray}
 
     def ended(self):
         """Count the flows that have ended, by name."""
@@ -62,5 +66,6 @@ async def flow_stage(**options):
     finally:
         stage.nursery.uninstall()
         flows.count_in(None)
-        stage.gate.set()
+        for task in stage.tasks:
+            task.cancel()
         await asyncio.gather(*stage.tasks, return_exceptions=True)

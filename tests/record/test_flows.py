@@ -206,6 +206,8 @@ def test_a_decorated_async_generator_that_nobody_reads_to_its_end_ends_its_flow(
         assert now() is None
         async with contextlib.aclosing(endless()) as values:
             await anext(values)
+        while len(closed) < 2:
+            await asyncio.sleep(0)
 
     asyncio.run(main())
     assert closed == ["stream", "stream"]
