@@ -3,6 +3,7 @@
 from lowtide.attach.handle import Lowtide, install
 from lowtide.judge.findings import Finding
 from lowtide.judge.proof import Proof, prove
+from lowtide.record.flows import detached, flow
 
-__all__ = ["Finding", "Lowtide", "Proof", "install", "prove"]
+__all__ = ["Finding", "Lowtide", "Proof", "detached", "flow", "install", "prove"]
 __version__ = "0.1.0"
