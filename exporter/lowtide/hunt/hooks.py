@@ -27,6 +27,10 @@ from lowtide.record.part import Part
 _Executor = concurrent.futures.ThreadPoolExecutor
 _ADJUST = _Executor._adjust_thread_count.__code__  # noqa: SLF001 (it starts the threads)
 _FULL = 2
+_MOST_NOTED = 2000
+_MOST_NOTED_YOUNG = 20
+"""Tasks made in a loop, past which it isn't noted where they wait before a collection: some 8 µs each, which is
+much for a young one, of which there are a thousand in a second."""
 _THREADING = ("concurrent.futures.", "threading")
 _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
 
@@ -120,10 +124,10 @@ class Hooks:
         forget_threads()
 
     def _before_collection(self, phase: str, info: dict[str, int]) -> None:
-        # A full one only: the young ones come too often to look at every task before each.
-        if phase == "start" and info["generation"] == _FULL:
+        if phase == "start":
+            most = _MOST_NOTED if info["generation"] == _FULL else _MOST_NOTED_YOUNG
             for watched in self.loops():
-                self._part.attempt(watched.note_waits)
+                self._part.attempt(watched.note_waits, most)
 
     def _destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
         for watcher in self._watchers:

@@ -18,7 +18,7 @@ from lowtide.judge.waits import Place, place_of, stack_of, waiting_on
 from lowtide.record.origins import UNKNOWN, Origin, coroutine_name
 
 PENDING = "pending"
-DESTROYED = "destroyed by the garbage collector while it was pending: its work is lost"
+DESTROYED = "lost: while it was pending, the garbage collector destroyed it"
 HELD_BY_NOTHING = "nothing holds it either, so the garbage collector destroyed it"
 _STATES = {
     UNWAKEABLE: "stranded, proven: nothing is left that could wake it",
@@ -28,6 +28,7 @@ _MOST_PROVEN = 16
 """Tasks that are asked why they can't wake: each may take passes over the heap, and one of a kind says all."""
 
 _AWAIT_IT = "await it, or cancel it and await it, before the end; a TaskGroup does both"
+_UNREACHABLE = "the collector destroys only what nothing can reach, so nothing could have woken it"
 _HOLD_IT = "keep a reference to the task and await it before the end: the loop alone doesn't keep it alive"
 
 
@@ -120,7 +121,8 @@ def destroyed_leak(task: Any, birth: Birth, wait: Wait | None) -> Leak:
         stack=known.stack,
         waits_in=known.where,
         waiting_on=known.on,
-        advice=_HOLD_IT,
+        why=_UNREACHABLE,
+        advice=f"{advice_for(known.on)}; and {_HOLD_IT}" if known.on else _HOLD_IT,
     )
 
 

@@ -19,8 +19,6 @@ from lowtide.hunt.patches import Patch
 from lowtide.record.origins import UNKNOWN, own_name
 from lowtide.record.part import Part
 
-_MOST_NOTED = 2000
-"""Tasks made, past which it isn't noted where they wait before a full collection: it would take milliseconds."""
 _NOBODYS = Birth(None, ())
 _DESTROYED = "Task was destroyed but it is pending!"
 _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
@@ -116,14 +114,15 @@ class WatchedLoop:
 
         return lowtide_call_exception_handler
 
-    def note_waits(self) -> None:
+    def note_waits(self, most: int) -> None:
         """Note where tasks wait, before a collection that may close the coroutines of some of them."""
-        if asyncio._get_running_loop() is not self.loop or len(self._births) > _MOST_NOTED:  # noqa: SLF001 (public, but for its name)
+        if len(self._births) > most or asyncio._get_running_loop() is not self.loop:  # noqa: SLF001 (public, but for its name)
             return
+        running = asyncio.current_task()
         self._waits = {
             id(task): wait_of(task)
             for task in self.live()
-            if self.birth(task).owner and task is not asyncio.current_task()
+            if task is not running and self.birth(task).owner is not None
         }
 
     def _note_destroyed(self, task: Any) -> None:
