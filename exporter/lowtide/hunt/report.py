@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lowtide.hunt.leaks import Leak
+from lowtide.hunt.leaks import DESTROYED, Leak
 from lowtide.judge.waits import Place
 
 _MOST_SHOWN = 20
@@ -16,14 +16,8 @@ def report(leaks: Sequence[Leak]) -> str:
     """Write what was left behind, leaks that differ in nothing but their name together."""
     kinds: dict[Any, list[Leak]] = {}
     for leak in leaks:
-        key = (
-            leak.kind,
-            leak.origin,
-            leak.made_at[:1],
-            leak.waits_in,
-            leak.waiting_on,
-            leak.grade and leak.state,
-        )
+        lost = leak.state == DESTROYED
+        key = (leak.kind, leak.origin, leak.made_at[:1], leak.waits_in, leak.waiting_on, lost)
         kinds.setdefault(key, []).append(leak)
     parts = [headline(leaks)]
     parts += [_entry(same) for same in list(kinds.values())[:_MOST_SHOWN]]
@@ -41,10 +35,14 @@ def headline(leaks: Sequence[Leak]) -> str:
 
 
 def _entry(same: Sequence[Leak]) -> str:
-    leak = same[0]
+    """Describe leaks of one kind by the first of which most is known."""
+    leak = max(same, key=lambda each: bool(each.grade))
     title = f"{leak.origin.coroutine} made by {leak.origin.spawner}"
     count = f"{len(same)} {leak.kind}s" if len(same) > 1 else f"{leak.kind} {leak.name!r}"
     rows = [(name, value) for name, value in ((name, show(leak)) for name, show in _ROWS) if value]
+    if not all(each.state == leak.state for each in same):
+        alike = sum(each.state == leak.state for each in same)
+        rows[0] = ("state", f"{leak.state} ({alike} of them; the others were not asked, or say something else)")
     return "\n".join([f"{count}: {title}", *(f"  {name:9} {value}" for name, value in rows)])
 
 
