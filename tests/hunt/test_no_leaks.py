@@ -25,7 +25,7 @@ def price():
 async def let_go():
     for task in kept:
         task.cancel()
-    await asyncio.gather(*kept, return_exceptions=True)
+    await asyncio.wait(kept)
     kept.clear()
 
 
