@@ -214,6 +214,11 @@ class Census:
             still_open = [] if number is None else [loop.roll.flows_of(number) for loop in self._loops]
             return self._strays.names(origin, chain.from_iterable(still_open))
 
+    def youngest(self, origin: Origin, loop: MeasuredLoop, most: int) -> list[TaskRef]:
+        """Return references to the youngest tasks of an origin that were live at the last census."""
+        with self._lock:
+            return loop.roll.youngest(self._numbers[origin], most) if origin in self._numbers else []
+
     def _empty(self, nest: Nest, loop: MeasuredLoop, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""
         for _ in range(len(nest.young) // SEGMENT + 1):  # no more than there are: the factory may add as fast
