@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 from weakref import ref
 
 from lowtide.judge.filing import Filing
@@ -63,6 +64,22 @@ class Snapshot:
     origins: tuple[OriginCount, ...]
     origins_used: int
     origins_folded: int
+
+
+class Member(NamedTuple):
+    """One task that was live at the last census; ``age`` is in seconds."""
+
+    task: TaskRef
+    origin: Origin
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Some of a loop's live tasks, and how many there are in all."""
+
+    total: int
+    chosen: tuple[Member, ...]
 
 
 class MeasuredLoop:
@@ -145,6 +162,11 @@ class Census:
                 origins_folded=self._budget.folded,
             )
 
+    def loop_counts(self) -> tuple[LoopCount, ...]:
+        """Read the counts of all loops as they were at the last census."""
+        with self._lock:
+            return tuple(_count_loop(loop, self._last) for loop in self._loops)
+
     def _take(self, breath: Breath) -> float:
         now = self._clock()
         born = (self._last + now) / 2  # some time between the last census and this one
@@ -188,6 +210,20 @@ class Census:
         """Return a reference to the oldest live task of an origin in a loop; None if there is none."""
         with self._lock:
             return loop.roll.oldest(self._numbers[origin]) if origin in self._numbers else None
+
+    def members(self, loop: MeasuredLoop, most: int, origin: Origin | None = None) -> "Members":
+        """List up to ``most`` live tasks of a loop in order of birth, evenly spread, or the oldest of one origin."""
+        with self._lock:
+            now = self._clock()
+            wanted = self._numbers.get(origin, -1) if origin is not None else None
+            total, chosen = loop.roll.choose(most, wanted)
+            return Members(
+                total,
+                tuple(
+                    Member(reference, self._origins[number], now - birth)
+                    for reference, number, birth in chosen
+                ),
+            )
 
     def _empty(self, nest: Nest, roll: Roll, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""
