@@ -19,10 +19,19 @@ from datetime import UTC, datetime, timedelta
 from lowtide.attach.errand import run_errand
 from lowtide.attach.inquiry import outline, spawner_codes, specimen
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.findings import Finding, Sample, sample_of, study, with_sample
+from lowtide.judge.findings import (
+    Finding,
+    Sample,
+    function_name,
+    sample_of,
+    spawning_line,
+    study,
+    with_sample,
+)
 from lowtide.judge.knot import Knot
 from lowtide.judge.stacks import Stack, Stacks, await_stack, walk
 from lowtide.judge.standing import sits_in, stack_of
+from lowtide.judge.waits import Place
 from lowtide.publish.page.source import Facts, LoopFacts, PauseFacts, Study, ThreadFacts
 from lowtide.record.origins import Origin, printable
 
@@ -110,6 +119,15 @@ class Desk:
         code = spawner_codes(self._recorders).get(finding.origin.spawner)
         sample = near.sample or self._samples.get(finding.origin, (0.0, None))[1]
         return Study(with_sample(finding, sample, code), near.knot, near.stack, tuple(near.tasks.tasks))
+
+    def made_at(self, origins: Iterable[Origin]) -> dict[Origin, Place]:
+        """Find the lines that make tasks, by origin, where the source tells them."""
+        codes = spawner_codes(self._recorders)
+        return {
+            origin: spawning_line(codes[origin.spawner], function_name(origin))
+            for origin in origins
+            if origin.spawner in codes
+        }
 
     def stacks(self, *, each: bool) -> Stacks:
         """Look at the await stacks of all live tasks, evenly spread where there are too many."""

@@ -110,8 +110,7 @@ def finding(
 
 def with_sample(found: Finding, sample: Sample | None, spawner: CodeType | None) -> Finding:
     """Add to a finding what one task of its origin shows, and the line that makes such tasks."""
-    function = found.origin.coroutine.rpartition(":")[2].rpartition(".")[2]
-    made_at = spawning_line(spawner, function) if spawner else found.made_at
+    made_at = spawning_line(spawner, function_name(found.origin)) if spawner else found.made_at
     if sample is None:
         return replace(found, made_at=made_at)
     on = sample.waiting_on
@@ -125,6 +124,11 @@ def with_sample(found: Finding, sample: Sample | None, spawner: CodeType | None)
         cycle=sample.cycle,
         advice=advice_for(on, circle=bool(sample.cycle)) if on and found.stranded else None,
     )
+
+
+def function_name(origin: Origin) -> str:
+    """Return the bare name of an origin's coroutine function."""
+    return origin.coroutine.rpartition(":")[2].rpartition(".")[2]
 
 
 def sample_of(

@@ -6,7 +6,7 @@ Must run in the tasks' own loop thread, between two callbacks.
 
 import types
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -114,10 +114,10 @@ def _name(module: object, qualname: str) -> str:
     return name
 
 
-def folded(groups: Sequence[tuple[Stack, int]]) -> Iterator[str]:
-    """Yield collapsed stacks, outermost first, as flamegraph.pl and speedscope read them."""
+def folded(groups: "Counter[Stack]") -> list[tuple[str, int]]:
+    """List collapsed stacks, outermost first, as flamegraph.pl and speedscope read them, the largest first."""
     merged: Counter[str] = Counter()
-    for stack, count in groups:
+    for stack, count in groups.items():
         names = (step.function.replace(";", ",") for step in stack)
         merged[";".join(names) or "no stack"] += count
-    yield from (f"{line} {count}" for line, count in sorted(merged.items()))
+    return merged.most_common()

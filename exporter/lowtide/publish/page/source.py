@@ -1,6 +1,6 @@
 """The source: what the debug page may ask of the process, and the facts that it is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +10,8 @@ from lowtide.judge.findings import Finding
 from lowtide.judge.knot import Knot
 from lowtide.judge.stacks import Seen, Stack, Stacks, Step
 from lowtide.judge.tide import Column
+from lowtide.judge.waits import Place
+from lowtide.record.origins import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class PauseFacts:
 
 @dataclass(frozen=True, slots=True)
 class ThreadFacts:
-    """One live thread; its stack is innermost first. ``sits_in`` names the call that it waits in, empty if it runs."""
+    """One live thread; its stack is innermost first. ``sits_in`` names the call that it waits in, if it waits."""
 
     name: str
     daemon: bool
@@ -92,6 +94,9 @@ class Source(Protocol):
 
     def study(self, finding: Finding) -> Study:
         """Look at one finding from near."""
+
+    def made_at(self, origins: Iterable[Origin]) -> dict[Origin, Place]:
+        """Find the lines that make tasks, by origin, where the source tells them."""
 
     def stacks(self, *, each: bool) -> Stacks:
         """Look at the await stacks of all live tasks, or of many of them; with ``each``, list the tasks too."""
