@@ -154,9 +154,9 @@ class _Draft:
         target = self._primitive(thing or survey.objects[future], survey.objects[place])
         self.join(me, target, "waits on")
         for other in owners or others:
-            self.join(target, other, "is held by" if owners else "is in reach of")
+            self.join(target, other, "is held by" if owners else "can be completed only by")
         if not owners and not others:
-            self.join(target, self.add(_end(self.look)), "is in reach of")
+            self.join(target, self.add(_end(self.look)), "can be completed by")
 
     def _primitive(self, thing: object, task: Any) -> int:
         found = self._primitives.get(id(thing))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from lowtide.judge.census import Member
 from lowtide.judge.kinds import TASK, kind_of
 from lowtide.judge.survey import name_of, waiting_for
-from lowtide.judge.waits import chain, waiting_on
+from lowtide.judge.waits import Place, chain, place_of, waiting_on
 from lowtide.record.origins import Origin, printable, qualified
 
 MOST_STEPS = 200
@@ -34,12 +34,16 @@ Stack = tuple[Step, ...]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One pending task: its name and age in seconds, what it waits on, and its await stack, outermost first."""
+    """One pending task: its name and age in seconds, what it waits on, and its await stack, outermost first.
+
+    ``where`` is the innermost line that is neither the standard library's nor lowtide's.
+    """
 
     name: str
     origin: Origin
     age: float
     waiting_on: str
+    where: Place | None
     stack: Stack
 
 
@@ -75,9 +79,10 @@ def walk(members: Iterable[Member], into: Stacks, *, each: bool) -> Iterator[Non
 
 
 def _seen(task: Any, member: Member, stack: Stack) -> Seen:
-    known = kind_of(type(task)) == TASK
-    on = (waiting_on(task) if waiting_for(task) is not None else "ready to run") if known else "unknown"
-    return Seen(printable(name_of(task)) if known else "?", member.origin, member.age, on, stack)
+    if kind_of(type(task)) != TASK:
+        return Seen("?", member.origin, member.age, "unknown", None, stack)
+    on = waiting_on(task) if waiting_for(task) is not None else "ready to run"
+    return Seen(printable(name_of(task)), member.origin, member.age, on, place_of(task), stack)
 
 
 def await_stack(task: Any) -> Stack:

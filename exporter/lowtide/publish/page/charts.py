@@ -8,8 +8,8 @@ from lowtide.judge.census import AGE_BOUNDS
 from lowtide.judge.tide import Column
 from lowtide.publish.page.words import lasting, number
 
-WIDTH, HEIGHT = 720, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 10, 10, 26
+WIDTH, HEIGHT = 480, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 24
 _MOST_COLUMNS = 60
 _STEPS = 6
 """Shades of the heat map: more can't be told apart."""
@@ -111,9 +111,9 @@ def _nice(value: float) -> int:
 
 def _across(span: float, y: float) -> tuple[Label, ...]:
     inner = WIDTH - _LEFT - _RIGHT
-    ago = [(_LEFT + inner * part / 4, span * (1 - part / 4)) for part in range(5)]
+    ago = [(_LEFT + inner * part / 3, span * (1 - part / 3)) for part in range(4)]
     return tuple(
-        Label(x, y, "now" if part == 4 else f"{lasting(back)} ago") for part, (x, back) in enumerate(ago)
+        Label(x, y, "now" if part == 3 else f"{lasting(back)} ago") for part, (x, back) in enumerate(ago)
     )
 
 
@@ -129,9 +129,9 @@ def heat_of(columns: Sequence[Column]) -> Heat | None:
     chosen = _thin([column for column in columns if column.ages])
     if len(chosen) < 2:
         return None
-    rows = max(5, *(_highest(column) + 2 for column in chosen))
+    rows = max(6, *(_highest(column) + 2 for column in chosen))
     rows = min(rows, len(AGE_BOUNDS) + 1)
-    row = 20.0
+    row = 24.0
     most = max((count for column in chosen for count in column.ages), default=1) or 1
     names = bands()
     width = (WIDTH - _LEFT - _RIGHT - 40) / len(chosen)

@@ -13,7 +13,7 @@ _WIDE = 29
 """Characters that fit into a box."""
 _MOST_LINES = 6
 
-_TITLES = {TASK_NODE: "task", PRIMITIVE: "waits on", HOLDER: "holder", NOBODY: "", MORE: ""}
+_TITLES = {TASK_NODE: "task", PRIMITIVE: "primitive", HOLDER: "holder", NOBODY: "", MORE: ""}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,38 +35,62 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
+  const two = (value) => String(value).padStart(2, "0");
+
+  function clock(seconds, step) {
+    const date = new Date(seconds * 1000);
+    const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
+    if (step >= 86400) return `${date.getUTCMonth() + 1}-${two(date.getUTCDate())}`;
+    return step < 60 ? `${time}:${two(date.getUTCSeconds())}` : time;
+  }
+
+  const says = (value) => (value == null ? "" : value.toLocaleString("en"));
+
   function options(width) {
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--edge"), width: 0.5 }, ticks: { stroke: colour("--edge") } };
-    const whole = (plot, marks) => marks.map((mark) => (Number.isInteger(mark) ? mark.toLocaleString("en") : ""));
-    const says = (plot, value) => (value == null ? "" : value.toLocaleString("en"));
     return {
-      width, height: Math.max(200, Math.min(300, width * 0.36)), cursor: { y: false },
-      axes: [axis, { ...axis, values: whole, size: 64 }],
+      width, height: Math.max(210, Math.min(300, width * 0.4)), legend: { show: false }, cursor: { y: false },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      axes: [
+        { ...axis, space: 90, values: (plot, marks, axisAt, space, step) => marks.map((mark) => clock(mark, step)) },
+        { ...axis, size: 64, values: (plot, marks) => marks.map((mark) => (Number.isInteger(mark) ? says(mark) : "")) },
+      ],
       scales: { y: { range: (plot, low, high) => [0, Math.max(4, high * 1.05)] } },
       series: [
-        { label: "at" },
-        { label: "live tasks", stroke: colour("--one"), width: 2, fill: colour("--area"), value: says },
-        { label: "low-water mark (dashed)", stroke: colour("--two"), width: 2, dash: [7, 4], value: says },
+        {},
+        { stroke: colour("--one"), width: 2.5, fill: colour("--area") },
+        { stroke: colour("--two"), width: 2.5, dash: [7, 4] },
       ],
+      hooks: { setCursor: [(plot) => read(plot.cursor.idx)] },
     };
   }
 
   const box = document.getElementById("tide");
+  const readout = document.createElement("p");
+  readout.className = "readout quiet";
   let chart = null, columns = null;
+
+  // Say in text what the pointer is at, or what is now.
+  function read(at) {
+    const place = at == null ? columns[0].length - 1 : at;
+    readout.textContent = `${clock(columns[0][place], 1)} UTC: ${says(columns[1][place])} live, low-water mark ${says(columns[2][place])}`;
+  }
 
   function draw() {
     if (!columns || columns[0].length < 2) return;
-    const width = box.clientWidth;
     if (!chart) {
+      const legend = box.querySelector(".legend");
       box.replaceChildren();
-      chart = new uPlot(options(width), columns, box);
+      chart = new uPlot(options(box.clientWidth), columns, box);
       const canvas = box.querySelector("canvas");
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-labelledby", "tide-title");
       canvas.setAttribute("aria-describedby", "tide-says");
+      box.append(...(legend ? [legend] : []), readout);
     } else {
       chart.setData(columns);
     }
+    read(chart.cursor.idx);
   }
 
   async function flow() {
