@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from lowtide.judge.census import AGE_BOUNDS
 from lowtide.judge.tide import Column
-from lowtide.publish.page.words import lasting, number
+from lowtide.publish.page.words import lasting, number, roughly
 
 WIDTH, HEIGHT = 480, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 24
@@ -75,6 +75,8 @@ def shares_of(columns: Sequence[Column]) -> Lines | None:
     blocked = [
         100 * (two.blocked - one.blocked) / span for (one, two), span in zip(pairs, spans, strict=True)
     ]
+    # A block is counted when its end is seen, perhaps in the column after.
+    blocked = [min(share, 100.0) for share in blocked]
     paused = [100 * (two.paused - one.paused) / span for (one, two), span in zip(pairs, spans, strict=True)]
     at = [column.at for column in columns]
     # Each share is of the time since the column before: it stands for the first column too.
@@ -113,7 +115,7 @@ def _across(span: float, y: float) -> tuple[Label, ...]:
     inner = WIDTH - _LEFT - _RIGHT
     ago = [(_LEFT + inner * part / 3, span * (1 - part / 3)) for part in range(4)]
     return tuple(
-        Label(x, y, "now" if part == 3 else f"{lasting(back)} ago") for part, (x, back) in enumerate(ago)
+        Label(x, y, "now" if part == 3 else f"{roughly(back)} ago") for part, (x, back) in enumerate(ago)
     )
 
 

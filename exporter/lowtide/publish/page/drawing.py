@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from lowtide.judge.knot import HOLDER, MORE, NOBODY, PRIMITIVE, TASK_NODE, Knot
 from lowtide.publish.page.words import visible
 
-_BOX, _GAP, _LANE, _PAD = 216, 96, 46, 14
+_BOX, _GAP, _LANE, _PAD = 172, 84, 34, 10
 _LINE, _ROW_GAP = 16, 38
-_WIDE = 29
+_WIDE = 22
 """Characters that fit into a box."""
-_MOST_LINES = 6
+_MOST_LINES = 9
 
 _TITLES = {TASK_NODE: "task", PRIMITIVE: "primitive", HOLDER: "holder", NOBODY: "", MORE: ""}
 

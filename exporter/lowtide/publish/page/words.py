@@ -39,6 +39,14 @@ _UNITS: tuple[tuple[float, int, int, tuple[str, str]], ...] = (
 )
 
 
+def roughly(seconds: float) -> str:
+    """Write a time in its largest unit, for the labels of an axis."""
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
 def plural(count: int, noun: str) -> str:
     """Write a count and a noun that takes an s."""
     return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
