@@ -27,8 +27,21 @@ FLOORS = {
 
 HOMES = {
     "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
-    "aiohttp": ("lowtide.publish.server", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
-    "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
+    "aiohttp": (
+        "lowtide.publish.server",
+        "lowtide.publish.guard",
+        "lowtide.attach",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
+    "bcrypt": ("lowtide.publish.basic_auth",),
+    "yaml": (
+        "lowtide.settings",
+        "lowtide.publish.marked",
+        "lowtide.alerting",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
 }
 
 

@@ -34,6 +34,7 @@ class Settings:
     port: int | None = 9788
     aged_after: float = 600.0
     max_origins: int = 100
+    web_config: str = ""
 
 
 def _text(value: Any) -> str:
@@ -43,6 +44,13 @@ def _text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError
+
+
+def _path(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError
+    return path
 
 
 def _port(value: Any) -> int | None:
@@ -91,6 +99,7 @@ _KINDS = {
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
     "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
     "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
+    "web_config": _Kind(_path, "the path of a web configuration file"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
