@@ -102,4 +102,6 @@ def test_a_client_certificate_of_the_authority_is_up_and_none_or_a_strange_one_i
     for tls in ({}, shown("stranger")):
         health, error = verdict(path, scraper(tmp_path, **tls))
         assert health == "down"
-        assert "tls" in error or "connection reset" in error or "broken pipe" in error, error
+        assert "tls" in error or "EOF" in error or "connection reset" in error or "broken pipe" in error, (
+            error
+        )
