@@ -34,6 +34,8 @@ HOMES = {
         "lowtide.hunt",
         "lowtide.demo",
     ),
+    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
+    "_pytest": ("lowtide.hunt.pytest_items",),
     "bcrypt": ("lowtide.publish.basic_auth",),
     "yaml": (
         "lowtide.settings",
