@@ -30,7 +30,14 @@ HOMES = {
     "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
     "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
     "_pytest": ("lowtide.hunt.pytest_items",),
-    "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
+    "bcrypt": ("lowtide.publish.basic_auth",),
+    "yaml": (
+        "lowtide.settings",
+        "lowtide.publish.marked",
+        "lowtide.alerting",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
 }
 
 

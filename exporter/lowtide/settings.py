@@ -38,6 +38,7 @@ class Settings:
     max_flows: int = 100
     token: str = field(default="", repr=False)
     protect_metrics: bool = False
+    web_config: str = ""
 
 
 def _text(value: Any) -> str:
@@ -47,6 +48,13 @@ def _text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError
+
+
+def _path(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError
+    return path
 
 
 def _port(value: Any) -> int | None:
@@ -119,6 +127,7 @@ _KINDS = {
     "max_flows": _COUNT,
     "token": _NAME,
     "protect_metrics": _Kind(_switch, "true or false"),
+    "web_config": _Kind(_path, "the path of a web configuration file"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
