@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.dashboards import command as dashboard
 from lowtide.settings import duration
 
 
@@ -64,6 +65,7 @@ def _demo(options: argparse.Namespace) -> int:
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
+    Command("dashboard", "print a Grafana dashboard: fleet or process", dashboard.arguments, dashboard.run),
 )
 
 
