@@ -88,7 +88,7 @@ def build(uid: str) -> str:
     _place(made["panels"])
     _without_leftovers(made)
     for query in queries(made):
-        _known(query)
+        known(query)
     return (
         json.dumps({"__inputs": INPUTS, "__requires": REQUIRES} | made, indent=2, ensure_ascii=False) + "\n"
     )
@@ -127,7 +127,8 @@ def queries(made: dict[str, Any]) -> Iterator[str]:
 _METRIC = re.compile(r"\b(?:asyncio|python|process|lowtide)_\w+\b(?![:\w])(?<!:)")
 
 
-def _known(query: str) -> None:
+def known(query: str) -> None:
+    """Raise LookupError if a query names a metric that neither the catalogue nor the rules have."""
     text = query
     for name in sorted(RECORDED, key=len, reverse=True):
         text = text.replace(name, "")

@@ -71,7 +71,7 @@ def _numbers() -> list[Any]:
             span=6,
         ),
         number(
-            "Alerts that fire",
+            "Alerts firing",
             "Alerts of lowtide.rules.yml that fire now. Each has a runbook: see the list below.",
             "short",
             f"count({FIRING}) or vector(0)",
@@ -245,6 +245,8 @@ def _processes() -> Any:
             Column("Process", label="instance", link=_to_process(*JOB, "instance")),
             Column("Service", label="job", width=130),
             Column("Live tasks", f"topk(20, sum {group} {here(raw('asyncio_tasks'))})", width=90),
+            Column("Namespace", label="namespace", width=100),
+            Column("Cluster", label="cluster", width=100),
         ],
         ["Live tasks"],
         Drawing(span=10, height=9),

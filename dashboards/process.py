@@ -49,7 +49,7 @@ def _numbers() -> list[Any]:
         ),
         number(
             "Live",
-            "All tasks that exist and are not done.",
+            "All tasks that exist and are not done. How many are normal? Look at the floor below, at its lowest.",
             "short",
             f"sum({here(raw('asyncio_tasks'))})",
         ),

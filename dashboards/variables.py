@@ -27,7 +27,7 @@ INPUTS = [
     }
 ]
 REQUIRES = [
-    {"type": "grafana", "id": "grafana", "name": "Grafana", "version": "10.0.0"},
+    {"type": "grafana", "id": "grafana", "name": "Grafana", "version": "11.0.0"},
     {"type": "datasource", "id": "prometheus", "name": "Prometheus", "version": "1.0.0"},
     *(
         {"type": "panel", "id": kind, "name": kind, "version": ""}

@@ -32,12 +32,13 @@ def _binary(version):
 
 
 class Prometheus:
-    """A Prometheus that scrapes one target every second."""
+    """A Prometheus that scrapes one target every second, or does what its configuration says."""
 
-    def __init__(self, binary, folder, target):
+    def __init__(self, binary, folder, target, configuration=None):
         config = folder / "prometheus.yml"
         scrape = {"job_name": "promo", "static_configs": [{"targets": [target]}]}
-        config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}))
+        plain = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
+        config.write_text(yaml.safe_dump(configuration or plain))
         self.address = f"127.0.0.1:{free_port()}"
         self.process = subprocess.Popen(
             [
