@@ -15,7 +15,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
 from dashboards import fleet, process
-from dashboards.queries import JOB, PROCESS, RECORDED, SERIES
+from dashboards.queries import CHOSEN, RECORDED, SERIES, raw, recorded
 from dashboards.variables import (
     FLEET,
     INPUTS,
@@ -35,7 +35,13 @@ ALERTS = "/alerting/list?search=lowtide"
 
 def _fleet() -> builders.Dashboard:
     return (
-        _common("lowtide: fleet", FLEET, deployments(JOB), fleet.panels(), one_process=False)
+        _common(
+            "lowtide: fleet",
+            FLEET,
+            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"])),
+            fleet.panels(),
+            one_process=False,
+        )
         .description("Is any service leaking asyncio tasks, since which deployment, and who makes them?")
         .time("now-24h", "now")
         .link(link("Process", PROCESS_UID, "What leaks in one process, and why"))
@@ -44,7 +50,13 @@ def _fleet() -> builders.Dashboard:
 
 def _process() -> builders.Dashboard:
     return (
-        _common("lowtide: process", PROCESS_UID, deployments(PROCESS), process.panels(), one_process=True)
+        _common(
+            "lowtide: process",
+            PROCESS_UID,
+            deployments(raw("lowtide_deployment_info", CHOSEN["version"])),
+            process.panels(),
+            one_process=True,
+        )
         .description(
             "What leaks in a process: its tide, who makes the tasks, why they can't finish, what it costs."
         )

@@ -90,7 +90,7 @@ def _numbers() -> list[Any]:
             "Processes that are scraped now. A fall that is no deployment: look for crashes, or "
             "targets that are down.",
             "short",
-            f"count({recorded('instance:lowtide_version:one', VERSION)})",
+            f"sum({held('version:lowtide_process:count', VERSION)})",
             span=6,
         ),
     ]
@@ -98,7 +98,7 @@ def _numbers() -> list[Any]:
 
 def _worst() -> Any:
     floor = f"max {BY_JOB} ({recorded('version:asyncio_tasks_floor:mean', VERSION)})"
-    running = f"count {BY_JOB} ({recorded('instance:lowtide_version:one', VERSION)})"
+    running = f"sum {BY_JOB} ({held('version:lowtide_process:count', VERSION)})"
     return rows(
         "Services, worst first",
         "The strongest evidence against each service: stranded is proof, stray means that the "
@@ -196,15 +196,14 @@ def _stuck() -> Any:
 
 
 def _old() -> Any:
-    aged, stray = "origin:asyncio_tasks_aged:sum", "version_flow:asyncio_tasks_stray:sum"
+    aged, stray = "version:asyncio_tasks_aged:mean", "version_flow:asyncio_tasks_stray:sum"
     return lines(
-        "Aged and stray tasks",
-        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall "
-        "with the day are "
+        "Aged tasks per process, and stray tasks",
+        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall with the day are "
         "connections; what only rises is kept.",
         "short",
         [
-            (most(8, f"sum {BY_JOB}", held(aged, ORIGIN), recorded(aged, ORIGIN)), f"aged: {LEGEND}"),
+            (most(8, f"max {BY_JOB}", recorded(aged, VERSION)), f"aged: {LEGEND}"),
             (most(8, f"sum {BY_JOB}", recorded(stray, VERSION, ORIGIN)), f"stray: {LEGEND}"),
         ],
     )

@@ -35,9 +35,6 @@ REQUIRES = [
     ),
 ]
 
-# How exactly a deployment is marked; over a day each minute of a thousand processes would take long to look at.
-STEP = "1m"
-
 ALL = dashboard.VariableOption(text="All", value="$__all", selected=True)
 
 
@@ -102,10 +99,9 @@ def _variable(choice: Choice) -> builders.QueryVariable:
     )
 
 
-def deployments(labels: tuple[str, ...]) -> builders.AnnotationQuery:
+def deployments(info: str) -> builders.AnnotationQuery:
     """Mark the moment at which a version appears that was not there five minutes before."""
     versions = f"count by ({', '.join((*JOB, 'version'))}) ({{}})"
-    info = raw("lowtide_deployment_info", CHOSEN["version"], labels=labels)
     expression = f"{versions.format(info)} unless {versions.format(f'{info} offset 5m')}"
     return (
         builders.AnnotationQuery()
@@ -114,7 +110,7 @@ def deployments(labels: tuple[str, ...]) -> builders.AnnotationQuery:
         .enable(True)
         .icon_color("purple")
         .expr(expression)
-        .step(STEP)
+        .step("1m")
         .title_format("{{job}} {{version}}")
         .text_format("deployed")
         .tag_keys("job,version")
