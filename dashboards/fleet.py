@@ -22,7 +22,7 @@ NO_RULES = "No data: does your Prometheus evaluate lowtide.rules.yml?"
 EVIDENCE: dict[float, tuple[str, str]] = {
     3: ("stranded: proven", RED),
     2: ("stray: flow has ended", ORANGE),
-    1: ("aged: grew", YELLOW),
+    1: ("aged: keeps growing", YELLOW),
     0: ("none", GREEN),
 }
 
@@ -34,8 +34,9 @@ def _or_none(expression: str) -> str:
 
 def _verdict() -> str:
     """Say by which evidence each service leaks, as a number to sort by."""
-    grew = f"max {BY_JOB} ({GROWTH}) >= 20"
-    return f"({STRANDED} > 0) * 0 + 3 or ({STRAYS} > 0) * 0 + 2 or ({grew}) * 0 + 1 or {TASKS} * 0"
+    kept = " or ".join(held(f"origin:lowtide_aged_leak:kept{span}", ORIGIN) for span in ("10h", "3d"))
+    aged = f"max {BY_JOB} ({kept})"
+    return f"({STRANDED} > 0) * 0 + 3 or ({STRAYS} > 0) * 0 + 2 or {aged} * 0 + 1 or {TASKS} * 0"
 
 
 def _to_process(*names: str) -> tuple[str, str]:
@@ -53,9 +54,9 @@ def _pair(name: str) -> tuple[str, str]:
 def panels() -> list[tuple[str, list[Any]]]:
     """Return rows of panels."""
     return [
-        ("Is any service leaking?", [*_numbers(), _worst(), _alerts()]),
+        ("Is any service leaking?", [*_numbers(), _worst()]),
         ("Since when, and which deployment?", [_tide(), _growth(), _stuck(), _old()]),
-        ("Who is it?", [_origins(), _processes()]),
+        ("Which alerts, which processes, who makes the tasks?", [_alerts(), _processes(), _origins()]),
     ]
 
 
@@ -103,23 +104,23 @@ def _worst() -> Any:
         "Services, worst first",
         "The strongest evidence against each service: stranded is proof, stray means that the "
         "request has ended and "
-        "its task has not, aged only that old tasks became 20 more per process. Click a service to "
-        "see its processes.",
+        "its task has not, aged that the rules see old tasks coming at an even pace. Click a service "
+        "to see inside.",
         [
-            Column("Service", label="job", width=210, link=_to_process(*JOB)),
+            Column("Service", label="job", width=220, link=_to_process(*JOB)),
             Column("Evidence", _verdict(), words=EVIDENCE, width=180),
             Column("Stranded", _or_none(STRANDED), steps=[(1, RED)]),
             Column("Stray", _or_none(STRAYS), steps=[(1, ORANGE)]),
             Column("Aged", _or_none(AGED)),
-            Column("Grew per process", _or_none(f"max {BY_JOB} ({GROWTH})"), steps=[(20, YELLOW)]),
+            Column("Aged, gained per process", _or_none(f"max {BY_JOB} ({GROWTH})"), width=190),
             Column("Live", TASKS),
             Column("Floor per process", floor),
             Column("Processes", running),
             Column("Namespace", label="namespace"),
             Column("Cluster", label="cluster"),
         ],
-        ["Evidence", "Stranded", "Stray", "Grew per process"],
-        Drawing(span=15, height=9),
+        ["Evidence", "Stranded", "Stray", "Aged"],
+        Drawing(span=24, height=8),
         empty=NO_RULES,
     )
 
@@ -131,14 +132,19 @@ def _alerts() -> Any:
         "What the rules say now, longest first. Click an alert to read its runbook: what it means, "
         "what to do.",
         [
-            Column("Alert", label="alertname", link=("Read the runbook", f"{RUNBOOKS}/${{__value.raw}}.md")),
+            Column(
+                "Alert",
+                label="alertname",
+                width=290,
+                link=("Read the runbook", f"{RUNBOOKS}/${{__value.raw}}.md"),
+            ),
             Column("Severity", label="severity", width=80),
             Column("Service", label="job", width=130),
             Column("Coroutine", label="coroutine"),
             Column("For", f"time() - {since.format(FIRING)}", unit="s", width=80),
         ],
         ["For"],
-        Drawing(span=9, height=9),
+        Drawing(height=9),
         empty="No alert of lowtide fires.",
     )
 
@@ -156,33 +162,31 @@ def _tide() -> Any:
                 LEGEND,
             )
         ],
-        Drawing(height=9),
+        Drawing(height=9, names=200),
     )
 
 
 def _growth() -> Any:
-    first = f"min_over_time({recorded('version:lowtide_process:first_start_seconds', VERSION)}[$__range])"
-    return bars(
-        "Growth per deployment",
-        "How many old tasks a process of each version gained while it ran, oldest version on the "
-        "left. Bars that begin "
-        "with one version: that deployment brought the leak. Bars in every version: restarts have hidden it.",
-        "short",
-        "deployment",
-        [
-            Column(
-                "Old tasks gained per process",
-                _named(f"topk(15, clamp_min({GROWTH}, 0))"),
-                steps=[(5, YELLOW), (20, RED)],
-            ),
-            Column("Order", _named(first)),
-        ],
-        height=9,
+    group = f"by ({', '.join((*JOB, 'version'))})"
+    start = f"min_over_time({recorded('version:lowtide_process:first_start_seconds', VERSION)}[$__range])"
+    # Three services: those with evidence first, then those that grew most. A bar is named by service and version;
+    # its place is by service and start, which count_values makes a label of.
+    worst = f"topk(3, ({_verdict()}) * 1e9 + max {BY_JOB} ({GROWTH}))"
+    three = f"{GROWTH} and on ({', '.join(JOB)}) {worst}"
+    placed = (
+        f"clamp_min({three}, 0) * on ({', '.join((*JOB, 'version'))}) group_left (started) "
+        f'count_values {group} ("started", {start})'
     )
-
-
-def _named(expression: str) -> str:
-    return f'sum by (deployment) (label_join({expression}, "deployment", " ", "job", "version"))'
+    named = f'label_join({placed}, "deployment", " ", "job", "version")'
+    return bars(
+        "Old tasks that a process gained, per deployment",
+        "How many old tasks a process of each version gained while it ran, for the three worst services. Bars that "
+        "begin with one version: that deployment brought the leak. Bars in every version: restarts hide it. Services "
+        "with long connections have bars of every height: see the evidence above.",
+        f'label_join({named}, "place", " ", "job", "started")',
+        "deployment",
+        "place",
+    )
 
 
 def _stuck() -> Any:
@@ -192,6 +196,7 @@ def _stuck() -> Any:
         "climbs is a leak.",
         "short",
         [(most(12, f"sum {BY_JOB}", recorded("origin:asyncio_tasks_stranded:sum", ORIGIN)), LEGEND)],
+        Drawing(names=200),
     )
 
 
@@ -199,7 +204,8 @@ def _old() -> Any:
     aged, stray = "version:asyncio_tasks_aged:mean", "version_flow:asyncio_tasks_stray:sum"
     return lines(
         "Aged tasks per process, and stray tasks",
-        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall with the day are "
+        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall "
+        "with the day are "
         "connections; what only rises is kept.",
         "short",
         [
@@ -213,7 +219,7 @@ def _origins() -> Any:
     group = "by (cluster, namespace, job, coroutine, spawner)"
     aged = f"sum {group} ({held('origin:asyncio_tasks_aged:sum', ORIGIN)})"
     stranded = f"sum {group} ({recorded('origin:asyncio_tasks_stranded:sum', ORIGIN)})"
-    grew = f"sum {group} (delta({recorded('origin:asyncio_tasks_aged:sum', ORIGIN)}[$__range]))"
+    kept = f"sum {group} ({held('origin:lowtide_aged_kept:increase1d', ORIGIN)})"
     return rows(
         "Who makes the tasks that stay",
         "Coroutines with old tasks, those with proof first. Spawner is the function that started "
@@ -225,12 +231,12 @@ def _origins() -> Any:
             Column("Started by", label="spawner"),
             Column("Stranded", f"topk(30, {stranded} or {aged} * 0)", steps=[(1, RED)], width=90),
             Column("Aged", f"topk(30, {aged})", width=80),
-            Column("Grew", f"topk(30, {grew})", steps=[(20, YELLOW)], width=80),
+            Column("Kept in a day", f"topk(30, {kept} or {aged} * 0)", steps=[(20, YELLOW)], width=120),
             Column("Namespace", label="namespace", width=100),
             Column("Cluster", label="cluster", width=100),
         ],
-        ["Stranded", "Grew", "Aged"],
-        Drawing(span=14, height=9),
+        ["Stranded", "Kept in a day", "Aged"],
+        Drawing(span=24, height=9),
         empty=NO_RULES,
     )
 
@@ -248,5 +254,5 @@ def _processes() -> Any:
             Column("Cluster", label="cluster", width=100),
         ],
         ["Live tasks"],
-        Drawing(span=10, height=9),
+        Drawing(height=9),
     )

@@ -46,12 +46,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """How a panel is drawn: its size on a grid of 24, its series on top of each other, or each with a look."""
+    """How a panel is drawn: its size on a grid of 24, its series on top of each other, or each with a look.
+
+    ``names`` is the width in pixels of a legend that can have many rows.
+    """
 
     span: int = 12
     height: int = 8
     stacked: bool = False
     looks: Mapping[str, Look] = field(default_factory=dict)
+    names: int = 300
 
 
 def lines(
@@ -61,7 +65,7 @@ def lines(
     queries: Sequence[tuple[str, str]],
     drawing: Drawing = Drawing(),
 ) -> timeseries.Panel:
-    """Draw series over time. Without a look a series has the colour of its name, the same in every panel."""
+    """Draw series over time. Those that are known have looks, and their legend below; others have it beside them."""
     made = (
         timeseries.Panel()
         .title(title)
@@ -75,12 +79,12 @@ def lines(
         .targets(
             [query(expr, legend, letter) for (expr, legend), letter in zip(queries, "ABCDEF", strict=False)]
         )
-        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC))
         .thresholds(thresholds(()))
         .line_width(2)
         .fill_opacity(35 if drawing.stacked else 0)
         .show_points(common.VisibilityMode.NEVER)
-        .legend(legend())
+        .legend(legend(0 if drawing.looks else drawing.names))
         .tooltip(tooltip())
     )
     if drawing.stacked:
@@ -90,15 +94,21 @@ def lines(
     return made
 
 
-def legend() -> commons.VizLegendOptions:
-    """Name the series with their last and highest value."""
-    # The builder's default hides legends, and a table keeps long names of coroutines apart.
+def legend(beside: int) -> commons.VizLegendOptions:
+    """Name the series in a row below, or with their last values in a table beside them, of so many pixels."""
+    # The builder's default hides legends.
+    made = commons.VizLegendOptions().show_legend(True)
+    if not beside:
+        return (
+            made.display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+            .calcs([])
+        )
     return (
-        commons.VizLegendOptions()
-        .show_legend(True)
-        .display_mode(common.LegendDisplayMode.TABLE)
-        .placement(common.LegendPlacement.BOTTOM)
-        .calcs(["lastNotNull", "max"])
+        made.display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.RIGHT)
+        .width(beside)
+        .calcs(["lastNotNull"])
         .sort_by("Last *")
         .sort_desc(True)
     )
@@ -140,16 +150,16 @@ def number(
         .height(4)
         .targets([query(expression, title, "A")])
         .color_mode(common.BigValueColorMode.BACKGROUND_SOLID if steps else common.BigValueColorMode.NONE)
-        .graph_mode(common.BigValueGraphMode.AREA)
+        .graph_mode(common.BigValueGraphMode.AREA if steps else common.BigValueGraphMode.NONE)
         .reduce_options(commons.ReduceDataOptions().calcs(["lastNotNull"]))
         .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
         .thresholds(thresholds(steps))
     )
 
 
-def thresholds(steps: Steps) -> builders.ThresholdsConfig:
-    """Say from which value on which colour holds; below the first, green."""
-    first = dashboard.Threshold(value=None, color=GREEN)
+def thresholds(steps: Steps, below: str = GREEN) -> builders.ThresholdsConfig:
+    """Say from which value on which colour holds, and which below the first."""
+    first = dashboard.Threshold(value=None, color=below)
     rest = [dashboard.Threshold(value=value, color=color) for value, color in steps]
     return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps([first, *rest])
 

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 
-from dashboards.panels import Drawing, Steps, legend, thresholds, tooltip
+from dashboards.panels import ORANGE, Drawing, Steps, legend, thresholds, tooltip
 from dashboards.variables import DATASOURCE, query
 
 
@@ -84,7 +84,7 @@ def _cells(column: Column) -> list[Property]:
     if column.steps or column.words:
         found.append(Property("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
     if column.steps:
-        found.append(Property("thresholds", thresholds(column.steps).build().to_json()))
+        found.append(Property("thresholds", thresholds(column.steps, "transparent").build().to_json()))
         found.append(Property("color", {"mode": "thresholds"}))
     if column.words:
         found.append(Property("mappings", [_mapping(column.words)]))
@@ -103,35 +103,30 @@ def _mapping(words: Mapping[float, tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def bars(title: str, description: str, unit: str, x: str, columns: Sequence[Column], height: int) -> Any:
-    """Show a bar for each row of now, in the order of the last column, which is not drawn."""
-    order = f"Value #{'ABCDEF'[len(columns) - 1]}"
-    made = (
+def bars(title: str, description: str, expression: str, x: str, order: str) -> barchart.Panel:
+    """Show a bar for each row of now, named by the label ``x``, in the order of the label ``order``."""
+    return (
         barchart.Panel()
         .title(title)
         .description(description)
         .datasource(DATASOURCE)
-        .unit(unit)
-        .decimals(0)
+        .unit("short")
         .span(12)
-        .height(height)
-        .targets(
-            [
-                query(column.expression, "", letter, "table")
-                for column, letter in zip(columns, "ABC", strict=False)
-            ]
-        )
+        .height(9)
+        .targets([query(expression, "", "A", "table")])
         .x_field(x)
         .x_tick_label_max_length(24)
+        .x_tick_label_rotation(-45)
         .show_value(common.VisibilityMode.ALWAYS)
         .group_width(0.7)
         .bar_width(0.9)
         .fill_opacity(80)
-        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
-        .thresholds(thresholds(columns[0].steps))
-        .legend(legend().display_mode(common.LegendDisplayMode.LIST).calcs([]))
+        # One colour: how high a bar is says enough, and which height is too high no number can tell.
+        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(ORANGE))
+        .thresholds(thresholds(()))
+        .legend(legend(0))
         .tooltip(tooltip())
-        .with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
+        .override_by_name("Value", [Property("displayName", title)])
         .with_transformation(
             dashboard.DataTransformerConfig(
                 id_val="sortBy", options={"sort": [{"field": order, "desc": False}]}
@@ -139,8 +134,7 @@ def bars(title: str, description: str, unit: str, x: str, columns: Sequence[Colu
         )
         .with_transformation(
             dashboard.DataTransformerConfig(
-                id_val="filterFieldsByName", options={"include": {"names": [x, "Value #A"]}}
+                id_val="filterFieldsByName", options={"include": {"names": [x, "Value"]}}
             )
         )
     )
-    return made.override_by_name("Value #A", [Property("displayName", columns[0].title)])

@@ -42,6 +42,18 @@ async def ends_old_ones(held):
         await asyncio.sleep(1)
 
 
+async def outlives():
+    await asyncio.sleep(3600)
+
+
+async def strays(held):
+    """Leave a task behind in every flow."""
+    while True:
+        with lowtide.flow("recalculate prices"):
+            held.append(asyncio.create_task(outlives()))
+        await asyncio.sleep(1)
+
+
 async def more():
     await asyncio.sleep(1)
 
@@ -56,11 +68,17 @@ def origins():
 
 async def main(port, version):
     held = []
-    with lowtide.install(service="odd", version=version, port=port, aged_after=1.0, max_origins=5):
+    settings = {"aged_after": 1.0, "max_origins": 5}
+    flows = hasattr(lowtide, "flow")
+    if flows:
+        settings["stray_after"] = 1.0
+    with lowtide.install(service="odd", version=version, port=port, **settings):
         threading.Thread(target=threading.Event().wait, name="worker-1", daemon=True).start()
         async with asyncio.TaskGroup() as group:
             for part in (blocks(), loses(), ends_old_ones(held)):
                 group.create_task(part)
+            if flows:
+                group.create_task(strays(held))
             while True:
                 held = [each for each in held if not each.done()]
                 held += [spawn() for spawn in origins()]
