@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from lowtide.publish.catalog import BY_NAME
-
 from dashboards import costs
 from dashboards.panels import BLUE, ORANGE, RED, YELLOW, Drawing, Look, lines, number, plume
 from dashboards.queries import CHOSEN, by, here, most, rate, raw
@@ -13,7 +11,6 @@ from dashboards.variables import PROCESS_UID
 ORIGIN = CHOSEN["origin"]
 UNWAKEABLE = 'grade="unwakeable"'
 BY_ORIGIN = "by (coroutine, spawner)"
-FLOWS = "asyncio_flows_total" in BY_NAME
 
 
 def panels() -> list[tuple[str, list[Any]]]:
@@ -39,7 +36,7 @@ def _numbers() -> list[Any]:
             stranded,
             steps=[(1, RED)],
         ),
-        *_stray_number(),
+        _stray_number(),
         number(
             "Aged",
             "Tasks that are older than aged_after. Some live as long as the process: what matters is "
@@ -176,24 +173,17 @@ def _aged() -> Any:
     )
 
 
-def _stray_number() -> list[Any]:
-    if not FLOWS:
-        return []
-    return [
-        number(
-            "Stray",
-            "Tasks whose request or job ended half a minute ago. A healthy service has none, or has "
-            "them marked.",
-            "short",
-            f"sum({here(raw('asyncio_tasks_stray', ORIGIN))}) or vector(0)",
-            steps=[(1, ORANGE)],
-        )
-    ]
+def _stray_number() -> Any:
+    return number(
+        "Stray",
+        "Tasks whose request or job ended half a minute ago. A healthy service has none, or has them marked.",
+        "short",
+        f"sum({here(raw('asyncio_tasks_stray', ORIGIN))}) or vector(0)",
+        steps=[(1, ORANGE)],
+    )
 
 
 def _strays() -> list[Any]:
-    if not FLOWS:
-        return []
     series = raw("asyncio_tasks_stray", ORIGIN)
     strayed = (
         f"sum {by('asyncio_tasks_strayed_total', 'flow')} ({rate('asyncio_tasks_strayed_total', ORIGIN)})"

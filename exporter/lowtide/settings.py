@@ -34,6 +34,8 @@ class Settings:
     port: int | None = 9788
     aged_after: float = 600.0
     max_origins: int = 100
+    stray_after: float = 30.0
+    max_flows: int = 100
 
 
 def _text(value: Any) -> str:
@@ -83,14 +85,18 @@ class _Kind:
 
 
 _NAME = _Kind(_text, "text")
+_DURATION = _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m")
+_COUNT = _Kind(_count, "a whole number from 1 to 10000")
 _KINDS = {
     "service": _NAME,
     "version": _NAME,
     "revision": _NAME,
     "host": _NAME,
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
-    "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
-    "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
+    "aged_after": _DURATION,
+    "max_origins": _COUNT,
+    "stray_after": _DURATION,
+    "max_flows": _COUNT,
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 

@@ -68,17 +68,12 @@ def origins():
 
 async def main(port, version):
     held = []
-    settings = {"aged_after": 1.0, "max_origins": 5}
-    flows = hasattr(lowtide, "flow")
-    if flows:
-        settings["stray_after"] = 1.0
+    settings = {"aged_after": 1.0, "stray_after": 1.0, "max_origins": 5}
     with lowtide.install(service="odd", version=version, port=port, **settings):
         threading.Thread(target=threading.Event().wait, name="worker-1", daemon=True).start()
         async with asyncio.TaskGroup() as group:
-            for part in (blocks(), loses(), ends_old_ones(held)):
+            for part in (blocks(), loses(), ends_old_ones(held), strays(held)):
                 group.create_task(part)
-            if flows:
-                group.create_task(strays(held))
             while True:
                 held = [each for each in held if not each.done()]
                 held += [spawn() for spawn in origins()]

@@ -3,19 +3,13 @@
 import time
 
 import pytest
-from lowtide.publish.catalog import BY_NAME
 
 from tests.dashboards.grafana import NAMES, Query, everything, filled, queries
 from tests.dashboards.live import WITHIN, ask, configuration, fleet
 from tests.e2e.test_prometheus import Prometheus, _binary
 
 VERSIONS = ("Debian", "trixie", "forky")
-QUERIES = [
-    (name, query)
-    for name in NAMES
-    for query in queries(name)
-    if "stray" not in query.promql or "asyncio_tasks_stray" in BY_NAME
-]
+QUERIES = [(name, query) for name in NAMES for query in queries(name)]
 
 
 @pytest.fixture(scope="module")

@@ -140,12 +140,15 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     loop: asyncio.AbstractEventLoop | None = None,
     aged_after: float | str | Unset = UNSET,
     max_origins: int | Unset = UNSET,
+    stray_after: float | str | Unset = UNSET,
+    max_flows: int | Unset = UNSET,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
-    ``aged_after`` is in seconds, or text such as ``"10m"``. What isn't given comes from ``LOWTIDE_…`` environment
-    variables (``LOWTIDE_PORT``), then from the YAML file that ``LOWTIDE_CONFIG`` names, then from the defaults.
+    ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``.
+    What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
+    ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
 
     Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
@@ -154,7 +157,8 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     """
     target = loop or _running_loop()
     given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
-    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins})
+    bounds = {"max_origins": max_origins, "max_flows": max_flows}
+    settings = load(given | bounds | {"aged_after": aged_after, "stray_after": stray_after})
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -195,7 +199,7 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins")
+_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:

@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric as Family
 from lowtide.attach.prover import Prover
 from lowtide.judge.census import Census, MeasuredLoop
 from lowtide.judge.docket import Docket
+from lowtide.judge.strays import Strays
 from lowtide.publish.collector import Collector
 from lowtide.publish.families import (
     deployment_families,
@@ -23,6 +24,7 @@ from lowtide.publish.families import (
     task_families,
     thread_families,
 )
+from lowtide.record import flows
 from lowtide.record.destroyed import Destroyed
 from lowtide.record.heartbeat import Heartbeat
 from lowtide.record.origins import Budget, Origin, label, printable
@@ -67,7 +69,12 @@ class Recorders:
         self._deployment = (settings.service, settings.version, settings.revision)
         self.loops: list[RecordedLoop] = []
         self.parts = _Parts()
-        self.census = Census(aged_after=settings.aged_after, max_origins=settings.max_origins)
+        self._ledger = flows.Ledger(settings.max_flows)
+        self.census = Census(
+            aged_after=settings.aged_after,
+            max_origins=settings.max_origins,
+            strays=Strays(stray_after=settings.stray_after, ledger=self._ledger),
+        )
         self._threads = Threads()
         self._threads_lock = threading.Lock()
         self._thread_names = Budget(_MAX_NAMES)
@@ -80,11 +87,13 @@ class Recorders:
     def start(self) -> None:
         """Begin to record what belongs to the process."""
         self._pauses.install()
+        flows.count_in(self._ledger)
         self._watcher.start()
 
     def stop(self) -> None:
         """Record no more, and take every hook out again that is still ours."""
         self._pauses.uninstall()
+        flows.count_in(None)
         for recorded in list(self.loops):
             self.remove(recorded)
         self._watcher.stop()
@@ -92,6 +101,7 @@ class Recorders:
     def abandon(self) -> None:
         """Stop in a forked child, where the watcher doesn't exist and a lock may be held for ever."""
         self._pauses.uninstall()
+        flows.count_in(None)
         for recorded in self.loops:
             _stop(recorded)
 
@@ -172,6 +182,8 @@ class Recorders:
         frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
         hearts = [recorded.heartbeat for recorded in self.loops]
         busy = [heart.look(now, frames.get(heart.thread)) for heart in hearts]
+        # Our own frame is among them: the circle would keep all of them, and what they hold, until a collection.
+        frames.clear()
         return any(busy)
 
     def _take_census(self) -> None:

@@ -22,6 +22,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from lowtide.record.flows import Flow, are_used, inherited
 from lowtide.record.origins import OTHER, UNKNOWN, Place, frame_name, place_of
 from lowtide.record.part import Part
 
@@ -65,6 +66,8 @@ class Nursery:
         self._previous: Any = None
         self._factory: Any = None
         self._end: Callable[[], None] = lambda: None
+        self.claims: dict[TaskRef, Flow | None] = {}
+        """The flows of tasks that were made with a context of their own, which may not tell them."""
 
     def nests(self) -> list[Nest]:
         """List the nests; safe from any thread."""
@@ -93,13 +96,13 @@ class Nursery:
             loop.set_task_factory(self._previous)
         self._end()  # where our factory is still called, it passes through
 
-    def _make_factory(self, make: Any, depth: int, plain: bool) -> Any:
+    def _make_factory(self, make: Any, depth: int, plain: bool) -> Any:  # noqa: C901 (a call costs 50 ns)
         """Make the task factory. ``depth`` is how far out the frame is that called ``loop.create_task``.
 
         It is a closure, not a method, because this is the one place where 25 ns count.
         """
         part = self._part
-        file, known = self._file, self._nests.get
+        file, known, claim = self._file, self._nests.get, self._claim
         far = depth + 1
         recording = True
         made = self._adopted
@@ -113,6 +116,8 @@ class Nursery:
                 return task
             try:
                 made += 1
+                if options:
+                    claim(task, options)
                 # The nearer frame is asyncio's as a rule, and a look at a frame costs 100 ns.
                 frame = _getframe(far)
                 code = frame.f_code
@@ -136,6 +141,11 @@ class Nursery:
         self.made = lambda: made
         self._end = end
         return lowtide_task_factory
+
+    def _claim(self, task: "asyncio.Task[Any]", options: dict[str, Any]) -> None:
+        """Note the flow of a task that has not simply a copy of its maker's context."""
+        if "context" in options and are_used():
+            self.claims[ref(task, self.claims.pop)] = inherited(options["context"])
 
     def _file(self, task: "asyncio.Task[Any]", near: FrameType, far: FrameType | None = None) -> Nest:
         """File a task whose spawner isn't plain to see, and remember the call if it is the next time."""
