@@ -51,8 +51,8 @@ def _python(module, *arguments):
 
 def _end(process):
     status = process.poll()
-    process.kill()
-    process.wait()
+    process.terminate()  # the demo ends its own Prometheus
+    process.wait(30)
     assert status is None, f"{process.args} ended by itself, with status {status}"
 
 
