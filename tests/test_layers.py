@@ -21,6 +21,7 @@ FLOORS = {
     "lowtide.attach": 4,
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
+    "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
 }
