@@ -39,7 +39,7 @@ def served(tmp_path):
         path.write_text(text)
         registry = CollectorRegistry()
         Gauge("answer", "The answer.", registry=registry).set(42)
-        servers.append(Server("127.0.0.1", 0, registry, Guard(str(path))))
+        servers.append(Server("127.0.0.1", 0, registry, guard=Guard(str(path))))
         return servers[-1]
 
     yield serve
