@@ -112,7 +112,7 @@ def _origins() -> Any:
             Column("Live", live, width=80),
             Column("Oldest", oldest, unit="s", width=100),
         ],
-        ["Stranded", "Aged", "Live"],
+        f"({stranded}) * 1e9 or {aged} * 1e3 + {live}",
         Drawing(span=14),
     )
 
@@ -141,7 +141,7 @@ def _stranded() -> Any:
             Column("Grade", label="grade", width=110),
             Column("Tasks", f"sum {group} ({here(raw('asyncio_tasks_stranded', ORIGIN))})", width=70),
         ],
-        ["Tasks"],
+        "Tasks",
         Drawing(span=10),
         empty="None: every task can still be woken.",
     )
