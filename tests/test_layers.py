@@ -23,6 +23,8 @@ FLOORS = {
     "lowtide.alerting": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
+    "lowtide.aiohttp": 5,
+    "lowtide.asgi": 5,
 }
 
 HOMES = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from prometheus_client.metrics_core import Metric as Family
 
 from lowtide.attach.prover import Prover
+from lowtide.attach.routes import NAMING
 from lowtide.judge.census import Census, MeasuredLoop
 from lowtide.judge.docket import Docket
 from lowtide.judge.strays import Strays
@@ -142,6 +143,7 @@ class Recorders:
             (parts.threads, self._gather_threads),
             (parts.gc, lambda: gc_families(self._pauses)),
             (parts.proof, lambda: proof_families(self.stranded())),
+            (NAMING, tuple),  # it works in requests, and publishes nothing itself
         ]
         return Collector(gathers, {"heap_pass": self._last_heap_pass})
 
