@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from weakref import ref
@@ -47,7 +48,7 @@ class Lowtide:
         return self._recorders().census.snapshot()
 
     def findings(self) -> list[Finding]:
-        """Say of each origin of this process with aged or proven tasks what is known, the worst first.
+        """Say of each origin of this process with aged, stray or proven tasks what is known, the worst first.
 
         Safe from any thread. One task of each origin is looked at in its loop's thread, half a millisecond each;
         a loop that stands still for a second has findings without that.
@@ -142,11 +143,13 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     max_origins: int | Unset = UNSET,
     stray_after: float | str | Unset = UNSET,
     max_flows: int | Unset = UNSET,
+    expected: Mapping[str, str] | Sequence[Mapping[str, str]] | Unset = UNSET,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
     ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``.
+    ``expected`` are origins whose tasks may outlive their flow, such as ``{"shop.rules:refresh": "reason"}``.
     What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
     ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
@@ -158,7 +161,8 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     target = loop or _running_loop()
     given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
     bounds = {"max_origins": max_origins, "max_flows": max_flows}
-    settings = load(given | bounds | {"aged_after": aged_after, "stray_after": stray_after})
+    when = {"aged_after": aged_after, "stray_after": stray_after, "expected": expected}
+    settings = load(given | bounds | when)
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -199,7 +203,16 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
+_OF_THE_PROCESS = (
+    "service",
+    "version",
+    "revision",
+    "aged_after",
+    "max_origins",
+    "stray_after",
+    "max_flows",
+    "expected",
+)
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:

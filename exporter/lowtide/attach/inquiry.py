@@ -1,6 +1,7 @@
 """The inquiry: collects the findings of a process, asking each loop in its own thread for samples."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import CodeType
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.judge.census import OriginCount
-from lowtide.judge.findings import Finding, Sample, finding, sample_of
+from lowtide.judge.findings import Background, Finding, Sample, finding, sample_of
 from lowtide.record.origins import Origin
 
 T = TypeVar("T")
@@ -43,25 +44,32 @@ def in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T], within: 
 
 
 def findings(recorders: Recorders) -> list[Finding]:
-    """List what is known of every origin with aged or proven tasks, the worst first. Safe from any thread."""
+    """List what is known of every origin with aged, stray or proven tasks, the worst first. Safe from any thread."""
     stranded = recorders.stranded()
     graded: dict[Origin, dict[str, int]] = {}
     for (origin, _, grade), count in stranded.items():
         grades = graded.setdefault(origin, {})
         grades[grade] = grades.get(grade, 0) + count
+    snapshot = recorders.census.snapshot()
+    strays: Counter[Origin] = Counter()
+    for left in snapshot.strays:
+        strays[left.origin] += left.stray
     found = [
-        _finding(recorders, count, graded.get(count.origin, {}))
-        for count in recorders.census.snapshot().origins
-        if count.aged or any(graded.get(count.origin, {}).values())
+        _finding(recorders, count, graded.get(count.origin, {}), strays[count.origin])
+        for count in snapshot.origins
+        if count.aged or strays[count.origin] or any(graded.get(count.origin, {}).values())
     ]
-    return sorted(found, key=lambda each: (each.stranded, each.aged, each.live), reverse=True)
+    return sorted(found, key=lambda each: (each.stranded, each.stray, each.aged, each.live), reverse=True)
 
 
-def _finding(recorders: Recorders, count: OriginCount, graded: dict[str, int]) -> Finding:
+def _finding(recorders: Recorders, count: OriginCount, graded: dict[str, int], stray: int) -> Finding:
     sample = next(
         filter(None, (_sample(recorders, recorded, count.origin) for recorded in recorders.loops)), None
     )
-    return finding(count, graded, sample, _spawner(recorders, count.origin.spawner))
+    background = Background(
+        recorders.census.flows_of(count.origin), stray, recorders.expectation(count.origin)
+    )
+    return finding(count, graded, sample, _spawner(recorders, count.origin.spawner), background)
 
 
 def _sample(recorders: Recorders, recorded: RecordedLoop, origin: Origin) -> Sample | None:
