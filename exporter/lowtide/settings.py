@@ -39,6 +39,9 @@ class Settings:
     stray_after: float = 30.0
     max_flows: int = 100
     expected: tuple[Expected, ...] = ()
+    token: str = field(default="", repr=False)
+    protect_metrics: bool = False
+    web_config: str = ""
 
 
 def _text(value: Any) -> str:
@@ -48,6 +51,13 @@ def _text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError
+
+
+def _path(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError
+    return path
 
 
 def _port(value: Any) -> int | None:
@@ -81,6 +91,24 @@ def _count(value: Any) -> int:
     return number
 
 
+def _switch(value: Any) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise ValueError
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     parse: Callable[[Any], Any]
@@ -101,6 +129,9 @@ _KINDS = {
     "stray_after": _DURATION,
     "max_flows": _COUNT,
     "expected": _Kind(expected, ALLOWED),
+    "token": _NAME,
+    "protect_metrics": _Kind(_switch, "true or false"),
+    "web_config": _Kind(_path, "the path of a web configuration file"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
@@ -147,7 +178,8 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
     except EntryError as error:
         raise ValueError(f"{source.name}: {shown}{error}") from None
     except (ValueError, OverflowError):
-        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {value!r}") from None
+        quoted = "something else" if key == "token" else repr(value)
+        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Source:
