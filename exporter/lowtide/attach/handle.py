@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +52,7 @@ class Lowtide:
         return self._recorders().census.snapshot()
 
     def findings(self) -> list[Finding]:
-        """Say of each origin of this process with aged or proven tasks what is known, the worst first.
+        """Say of each origin of this process with aged, stray or proven tasks what is known, the worst first.
 
         Safe from any thread. One task of each origin is looked at in its loop's thread, half a millisecond each;
         a loop that stands still for a second has findings without that.
@@ -147,6 +148,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     max_origins: int | Unset = UNSET,
     stray_after: float | str | Unset = UNSET,
     max_flows: int | Unset = UNSET,
+    expected: Mapping[str, str] | Sequence[Mapping[str, str]] | Unset = UNSET,
     token: str | None = None,
     protect_metrics: bool | Unset = UNSET,
     web_config: str | Path | None = None,
@@ -157,6 +159,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
     metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
     metrics do too. ``web_config`` names a file in Prometheus' web configuration format, with TLS and passwords.
+    ``expected`` are origins whose tasks may outlive their flow, such as ``{"shop.rules:refresh": "reason"}``.
     What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
     ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
@@ -170,7 +173,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
     given |= {"aged_after": aged_after, "stray_after": stray_after}
     given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
-    settings = load(given)
+    settings = load(given | {"expected": expected})
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -212,7 +215,16 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
+_OF_THE_PROCESS = (
+    "service",
+    "version",
+    "revision",
+    "aged_after",
+    "max_origins",
+    "stray_after",
+    "max_flows",
+    "expected",
+)
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:

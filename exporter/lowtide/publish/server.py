@@ -2,15 +2,13 @@
 
 import asyncio
 import errno
-import gzip
 import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import CollectorRegistry
 
+from lowtide.publish.exposition import CollectorRegistry, page
 from lowtide.publish.guard import Guard
 from lowtide.publish.page.site import Site
 from lowtide.record.threads import OWN, mark_own
@@ -109,35 +107,21 @@ class Server:
         await _stop(runner, self._socket)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        accepts_gzip = "gzip" in request.headers.get("Accept-Encoding", "").lower()
-        body, content_type = await asyncio.get_running_loop().run_in_executor(
+        body, headers = await asyncio.get_running_loop().run_in_executor(
             self._scrapes,
             self._scrape,
             request.headers.get("Accept", ""),
+            request.headers.get("Accept-Encoding", ""),
             request.query.getall("name[]", []),
-            accepts_gzip,
         )
-        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip:
-            headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 
-    def _scrape(self, accept: str, names: list[str], compressed: bool) -> tuple[bytes, str]:
+    def _scrape(self, accept: str, accept_encoding: str, names: list[str]) -> tuple[bytes, dict[str, str]]:
         self._scraping += 1
         try:
-            page, content_type = self._render(accept, names)
-            # A page shrinks to a tenth at level 1; higher levels cost three times as much.
-            return (gzip.compress(page, compresslevel=1, mtime=0) if compressed else page), content_type
+            return page(self._registry, accept, accept_encoding, names)
         finally:
             self._scraping -= 1
-
-    def _render(self, accept: str, names: list[str]) -> tuple[bytes, str]:
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (ValueError, TypeError):  # a version that is no number
-            encode, content_type = choose_encoder("")
-        registry = self._registry.restricted_registry(names) if names else self._registry
-        return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
         return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
