@@ -26,7 +26,13 @@ FLOORS = {
 }
 
 HOMES = {
-    "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
+    "prometheus_client": (
+        "lowtide.publish",
+        "lowtide.attach.handle",
+        "lowtide.attach.peers",
+        "lowtide.attach.recorders",
+        "lowtide.attach.workers",
+    ),
     "aiohttp": ("lowtide.publish.server", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
     "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
 }

@@ -34,6 +34,8 @@ class Settings:
     port: int | None = 9788
     aged_after: float = 600.0
     max_origins: int = 100
+    dir: str = ""
+    """Where the workers of one port meet; empty if there is only one process."""
 
 
 def _text(value: Any) -> str:
@@ -76,6 +78,13 @@ def _count(value: Any) -> int:
     return number
 
 
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    # A worker may change its directory before it installs, and another may not.
+    return os.path.abspath(value) if value else ""  # noqa: PTH100 (resolve() would follow a link that we refuse)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     parse: Callable[[Any], Any]
@@ -91,6 +100,7 @@ _KINDS = {
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
     "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
     "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
+    "dir": _Kind(_folder, "the path of a directory"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from weakref import ref
 
@@ -13,6 +14,7 @@ from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 from lowtide.attach.deployment import deployment
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.attach.workers import Worker
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
@@ -85,7 +87,7 @@ class _Exporter:
 
     registry: CollectorRegistry
     collectors: list[Collector]
-    server: Server | None = None
+    server: Server | Worker | None = None
     users: int = 0
 
     def close(self) -> None:
@@ -221,14 +223,20 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            exporter.server = Server(settings.host, settings.port, registry)
+            exporter.server = _server(settings, settings.port, registry)
         except BaseException:
             _state.release(exporter, None)
             raise
     return exporter
 
 
-def _serves(server: Server | None, settings: Settings) -> bool:
+def _server(settings: Settings, port: int, registry: CollectorRegistry) -> Server | Worker:
+    if settings.dir:
+        return Worker(Path(settings.dir), settings.host, port, registry)
+    return Server(settings.host, port, registry)
+
+
+def _serves(server: Server | Worker | None, settings: Settings) -> bool:
     if settings.port is None:
         return True
     return server is not None and server.host == settings.host and settings.port in {0, server.port}

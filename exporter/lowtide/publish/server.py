@@ -5,13 +5,16 @@ import errno
 import gzip
 import socket
 import threading
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import CollectorRegistry
+from prometheus_client.registry import Collector, CollectorRegistry
 
 from lowtide.record.threads import OWN
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BACKLOG = 256
 _STOP_WITHIN = 0.5
@@ -21,16 +24,29 @@ _STOP_WITHIN = 0.5
 class Server:
     """Serves one registry over HTTP. Made and closed from any thread; ``url`` says where."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
-        """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        *,
+        listening: socket.socket | None = None,
+        routes: Mapping[str, Handler] | None = None,
+    ) -> None:
+        """Bind and serve, or raise OSError that names the port; nothing is left behind then.
+
+        ``listening`` is a socket that listens already, which the server closes; ``routes`` are paths beside the
+        server's own, or in place of them.
+        """
         self._registry = registry
-        self._socket = _listen(host, port)
-        self.host, self.port = host, self._socket.getsockname()[1]
+        self._socket = listening or listen(host, port)
+        self._routes = routes or {}
+        self.host, self.port = host, port or self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._scraping = 0
         self._scrapes = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="lowtide-scrape", initializer=_mark_own
+            max_workers=1, thread_name_prefix="lowtide-scrape", initializer=mark_own
         )
         started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(started,), name="lowtide-server", daemon=True)
@@ -68,14 +84,14 @@ class Server:
 
     async def _serve(self, started: "Future[None]") -> None:
         application = web.Application()
-        application.add_routes(
-            [
-                web.get("/", self._index),
-                web.get("/metrics", self._metrics),
-                web.get("/-/healthy", self._healthy),
-                web.get("/-/ready", self._ready),
-            ]
-        )
+        own = {
+            "/": self._index,
+            "/metrics": self._metrics,
+            "/-/healthy": self._healthy,
+            "/-/ready": self._ready,
+        }
+        routes = {**own, **self._routes}
+        application.add_routes([web.get(path, handler) for path, handler in routes.items()])
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
@@ -103,16 +119,12 @@ class Server:
         self._scraping += 1
         try:
             page, content_type = self._render(accept, names)
-            # A page shrinks to a tenth at level 1; higher levels cost three times as much.
-            return (gzip.compress(page, compresslevel=1, mtime=0) if compressed else page), content_type
+            return (compress(page) if compressed else page), content_type
         finally:
             self._scraping -= 1
 
     def _render(self, accept: str, names: list[str]) -> tuple[bytes, str]:
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (ValueError, TypeError):  # a version that is no number
-            encode, content_type = choose_encoder("")
+        encode, content_type = encoder(accept)
         registry = self._registry.restricted_registry(names) if names else self._registry
         return encode(registry), content_type
 
@@ -126,6 +138,19 @@ class Server:
         return web.Response(text="ready\n")
 
 
+def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Choose the format that an Accept header asks for: what writes it, and its content type."""
+    try:
+        return choose_encoder(accept)
+    except (ValueError, TypeError):  # a version that is no number
+        return choose_encoder("")
+
+
+def compress(page: bytes) -> bytes:
+    """Make a page a tenth as long, at level 1: higher levels cost three times as much."""
+    return gzip.compress(page, compresslevel=1, mtime=0)
+
+
 async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     """Stop serving, and cut off clients that don't read: their transports would outlive the loop."""
     asyncio.get_running_loop().remove_reader(listening)
@@ -136,6 +161,8 @@ async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     for transport in transports:
         if transport is not None:
             transport.abort()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:  # answers that wait for others
+        task.cancel()
     await _rounds()  # a socket is closed in the round after its transport
 
 
@@ -144,11 +171,13 @@ async def _rounds() -> None:
         await asyncio.sleep(0)
 
 
-def _mark_own() -> None:
+def mark_own() -> None:
+    """Count the current thread as one of lowtide's own."""
     OWN.add(threading.current_thread())
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address, or raise OSError that names it and says what to do."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

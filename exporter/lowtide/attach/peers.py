@@ -1,0 +1,223 @@
+"""The peers: what the workers of one port say, asked over their sockets, and served as one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, UnixConnector, web
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from lowtide.attach.port import notice
+from lowtide.attach.slots import numbers, pid, socket_of, sweep
+from lowtide.publish.catalog import family
+from lowtide.publish.merge import Merged
+from lowtide.publish.server import Handler, compress, encoder, mark_own
+
+WITHIN: Final = 2.0
+"""Seconds that a scrape waits for a worker, or half of what Prometheus gives it, if that is less."""
+_ASKED_AGAIN_AFTER = 30.0
+"""Seconds until a worker that didn't answer is asked again, unless it answers before."""
+_PAGE_WITHIN = 10.0
+_PER_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "upgrade"}
+_UP = "lowtide_worker_up"
+
+
+class Peers:
+    """All workers of one port. Used in the loop of the server that serves them; closed from any thread."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._late: dict[int, asyncio.Future[bytes]] = {}
+        self._told: set[str] = set()
+        self._merges = ThreadPoolExecutor(1, "lowtide-merge", mark_own)
+
+    def routes(self) -> dict[str, Handler]:
+        """Give the paths of the port that all workers share."""
+        return {
+            "/metrics": self.metrics,
+            "/workers": self.listing,
+            "/worker/{slot}": self.move_to_root,
+            "/worker/{slot}/{path:.*}": self.pass_on,
+        }
+
+    def close(self) -> None:
+        """Merge no more."""
+        self._merges.shutdown(cancel_futures=True)
+
+    def workers(self) -> list[int]:
+        """List the slots of the workers that are there; remove what killed ones left."""
+        return [
+            number
+            for number in numbers(self._folder, self._port)
+            if not sweep(self._folder, self._port, number)
+        ]
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Answer with the pages of all workers, merged, without those that don't answer in time."""
+        accept = request.headers.get("Accept", "")
+        names = request.query.getall("name[]", [])
+        _, content_type = encoder(accept)
+
+        async def fetch(number: int) -> bytes:
+            async with (
+                self._session(number) as session,
+                session.get(
+                    f"http://worker{request.rel_url}",
+                    headers={"Accept": accept, "Accept-Encoding": "identity"},
+                ) as answer,
+            ):
+                return await _page(answer, content_type)
+
+        pages = await self._ask(fetch, _within(request))
+        body = await asyncio.get_running_loop().run_in_executor(
+            self._merges, self._merge, pages, accept, names
+        )
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+            body = await asyncio.get_running_loop().run_in_executor(self._merges, compress, body)
+            headers["Content-Encoding"] = "gzip"
+        response = web.Response(body=body, headers=headers)
+        # Any worker may answer the next scrape: one that stops would keep its connection, and let it wait.
+        response.force_close()
+        return response
+
+    async def listing(self, _: web.Request) -> web.Response:
+        """List the workers: slot, process, and where its own pages are."""
+        return web.json_response(
+            [
+                {
+                    "worker": str(number),
+                    "pid": pid(self._folder, self._port, number),
+                    "path": f"/worker/{number}/",
+                }
+                for number in self.workers()
+            ]
+        )
+
+    async def move_to_root(self, request: web.Request) -> web.Response:
+        """Add the slash that relative links on a worker's page need."""
+        raise web.HTTPMovedPermanently(f"{request.match_info['slot']}/")
+
+    async def pass_on(self, request: web.Request) -> web.StreamResponse:
+        """Answer with what one worker answers to the rest of the path."""
+        slot = request.match_info["slot"]
+        present = [str(number) for number in self.workers()]
+        if slot not in present:
+            raise web.HTTPNotFound(text=f"no worker {slot[:20]!r}: there are {', '.join(present)}\n")
+        rest = request.rel_url.raw_path.split("/", 3)[3]
+        query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
+        headers = dict(_forwarded(request.headers.items()))
+        async with self._session(int(slot), total=None) as session:
+            try:
+                async with asyncio.timeout(_PAGE_WITHIN):
+                    answer = await session.get(
+                        f"http://worker/{rest}{query}", headers=headers, allow_redirects=False
+                    )
+            except TimeoutError:
+                raise web.HTTPGatewayTimeout(
+                    text=f"worker {slot} did not answer within {_PAGE_WITHIN:.0f} s: is it stopped?\n"
+                ) from None
+            except (ClientError, OSError) as error:
+                raise web.HTTPBadGateway(text=f"worker {slot} did not answer: {error}\n") from None
+            return await _copy(request, answer)
+
+    def _session(self, number: int, total: float | None = _ASKED_AGAIN_AFTER) -> ClientSession:
+        connector = UnixConnector(str(socket_of(self._folder, self._port, number)))
+        return ClientSession(connector=connector, timeout=ClientTimeout(total=total), auto_decompress=False)
+
+    async def _ask(self, fetch: Callable[[int], Awaitable[bytes]], within: float) -> dict[int, bytes | None]:
+        """Ask every worker for its page; None for one that lives and gave none.
+
+        A worker that hasn't answered an earlier scrape is not waited for again.
+        """
+        present = self.workers()
+        late = {number: task for number, task in self._late.items() if not task.done()}
+        asked = {number: asyncio.ensure_future(fetch(number)) for number in present if number not in late}
+        if asked:
+            await asyncio.wait(asked.values(), timeout=within)
+        pages: dict[int, bytes | None] = dict.fromkeys(present)
+        for number, task in asked.items():
+            task.add_done_callback(_heed)
+            if not task.done():
+                late[number] = task
+            elif task.exception() is None:
+                pages[number] = task.result()
+            elif sweep(self._folder, self._port, number):
+                del pages[number]  # it died while it was asked
+        self._late = late
+        return pages
+
+    def _merge(self, pages: dict[int, bytes | None], accept: str, names: list[str]) -> bytes:
+        merged = Merged()
+        up: dict[int, bool] = {}
+        for number, page in sorted(pages.items()):
+            up[number] = page is not None
+            try:
+                merged.add(page or b"", number)
+            except ValueError as error:
+                up[number] = False
+                self._tell(f"worker {number}: {error}")
+        for name in merged.left_out:
+            self._tell(
+                f"the metric {name!r} has another type in some workers than in the first, and is left out of them"
+            )
+        encode, _ = encoder(accept)
+        wanted = not names or _UP in names
+        first = encode(
+            _One(family(_UP, (((str(number),), value) for number, value in up.items() if wanted)), wanted)
+        )
+        return merged.text(first)
+
+    def _tell(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            notice(what)
+
+
+class _One(Collector):
+    """Collects one family, or none, for an encoder."""
+
+    def __init__(self, only: Family, wanted: bool) -> None:
+        self._families = [only] if wanted else []
+
+    def collect(self) -> list[Family]:
+        return self._families
+
+
+def _heed(task: asyncio.Future[bytes]) -> None:
+    if not task.cancelled():
+        task.exception()  # else asyncio logs that nobody asked
+
+
+async def _page(answer: ClientResponse, content_type: str) -> bytes:
+    answer.raise_for_status()
+    if answer.headers.get("Content-Type") != content_type:
+        raise ValueError(f"answered as {answer.headers.get('Content-Type')!r}")
+    return await answer.read()
+
+
+def _within(request: web.Request) -> float:
+    try:
+        given = float(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
+    except ValueError:
+        return WITHIN
+    return min(WITHIN, given / 2) if given > 0 else WITHIN
+
+
+def _forwarded(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in headers if name.lower() not in _PER_HOP)
+
+
+async def _copy(request: web.Request, answer: ClientResponse) -> web.StreamResponse:
+    """Pass an answer on as it comes: a page may be a stream that never ends."""
+    response = web.StreamResponse(status=answer.status, headers=dict(_forwarded(answer.headers.items())))
+    response.force_close()
+    await response.prepare(request)
+    async for chunk in answer.content.iter_any():
+        await response.write(chunk)
+    await response.write_eof()
+    return response
