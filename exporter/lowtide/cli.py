@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.attach import run
 from lowtide.settings import duration
 
 
@@ -63,6 +64,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("run", "run a program and measure every event loop of it", run.arguments, run.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
+from lowtide.attach.hook.lowtide_hook import FOLDER
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.attach.workers import Worker
@@ -26,12 +28,15 @@ _IN_LOOP_WITHIN = 10.0
 
 
 class Lowtide:
-    """One recorded loop. Also a context manager that closes itself."""
+    """One recorded loop, or the process without any. Also a context manager that closes itself."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, exporter: "_Exporter", recorded: RecordedLoop
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        exporter: "_Exporter",
+        recorded: RecordedLoop | None,
     ) -> None:
-        self._loop = ref(loop)
+        self._loop: Callable[[], asyncio.AbstractEventLoop | None] = _nothing if loop is None else ref(loop)
         self._exporter = exporter
         self._recorded = recorded
 
@@ -123,9 +128,10 @@ class _State:
         """Let go of handles whose loop was closed without closing them, so that a new ``install()`` is free."""
         for handle in list(self.handles):
             loop = handle._loop()  # noqa: SLF001 (one file, one thing)
-            if loop is None or loop.is_closed():
+            recorded = handle._recorded  # noqa: SLF001
+            if recorded is not None and (loop is None or loop.is_closed()):
                 self.handles.remove(handle)
-                self.release(handle._exporter, handle._recorded)  # noqa: SLF001
+                self.release(handle._exporter, recorded)  # noqa: SLF001
 
 
 _state = _State()
@@ -156,15 +162,37 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     """
     target = loop or _running_loop()
     given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
-    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins})
-    found_service, found_version = deployment(settings.service, settings.version)
-    settings = replace(settings, service=found_service, version=found_version)
+    settings = _settings(given | {"aged_after": aged_after, "max_origins": max_origins})
     with _state.lock:
         _state.drop_ended()
         for handle in _state.handles:
             if handle._loop() is target:  # noqa: SLF001
                 return handle
         return _install(target, settings, registry)
+
+
+def install_process() -> Lowtide:
+    """Measure what belongs to the process, as its threads and collections, whether it has an event loop or not.
+
+    Settings are those of the environment. A second call returns the same handle. Raises as ``install()`` does.
+    """
+    settings = _settings({})
+    with _state.lock:
+        _state.drop_ended()
+        for handle in _state.handles:
+            if handle._recorded is None:  # noqa: SLF001
+                return handle
+        return _install(None, settings, REGISTRY)
+
+
+def _settings(given: Mapping[str, object]) -> Settings:
+    settings = load(given)
+    found_service, found_version = deployment(settings.service, settings.version)
+    return replace(settings, service=found_service, version=found_version)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -176,7 +204,9 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         ) from None
 
 
-def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: CollectorRegistry) -> Lowtide:
+def _install(
+    loop: asyncio.AbstractEventLoop | None, settings: Settings, registry: CollectorRegistry
+) -> Lowtide:
     recorders = _state.recorders
     if recorders is None:
         recorders = Recorders(settings)
@@ -187,7 +217,7 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
         if _state.recorders is None:
             recorders.start()
             _state.recorders = recorders
-        recorded = in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        recorded = None if loop is None else in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
     except BaseException:
         _state.release(exporter, None)
         raise
@@ -231,8 +261,10 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
 
 
 def _server(settings: Settings, port: int, registry: CollectorRegistry) -> Server | Worker:
-    if settings.dir:
-        return Worker(Path(settings.dir), settings.host, port, registry)
+    # lowtide run names a directory too, for whoever serves at a port that can be shared.
+    folder = settings.dir or (port and os.environ.get(FOLDER))
+    if folder:
+        return Worker(Path(folder), settings.host, port, registry)
     return Server(settings.host, port, registry)
 
 

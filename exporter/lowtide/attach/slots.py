@@ -48,10 +48,11 @@ def prepare(folder: Path) -> None:
     else:
         if _TEMPORARY.fullmatch(folder.name):
             _remove_abandoned(folder)
-    _refuse_what_others_may_write(folder)
+    refuse_what_others_may_write(folder)
 
 
-def _refuse_what_others_may_write(folder: Path) -> None:
+def refuse_what_others_may_write(folder: Path) -> None:
+    """Raise ValueError unless the directory is ours alone to write in."""
     found = folder.lstat()
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):

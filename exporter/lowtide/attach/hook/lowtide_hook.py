@@ -1,0 +1,142 @@
+"""The hook: installs lowtide into every event loop of a process when the loop first runs.
+
+Every loop, of whatever kind, announces itself by ``asyncio._set_running_loop``, which is documented for those who
+write loops. It is wrapped as soon as ``asyncio.events`` is imported, before uvloop can take a copy of it.
+Nothing else is imported until a loop runs, so that a program without one starts as fast as ever.
+
+A process without a loop is measured if its parent is a Python that forked it, or multiprocessing spawned it: these
+are workers. It is done in a thread, after a while, because most forks are over by then.
+
+Guarantee: the program never sees an exception of ours. What goes wrong is one line on stderr.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+from weakref import WeakSet
+
+FOLDER = "_LOWTIDE_DIR"
+"""Names the directory that workers meet in where ``LOWTIDE_DIR`` doesn't: not a setting, so it has no say in them."""
+_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 (its name can't be guessed, and it is made for us alone)
+_WORKER_AFTER = 1.0
+"""Seconds until a process without a loop counts as a worker."""
+
+_seen: "WeakSet[Any]" = WeakSet()
+_failures: list[str] = []
+"""Why this process is not measured: after the first, nothing more is tried."""
+
+
+def start() -> None:
+    """Put the hook into this process, once, before the program."""
+    if not os.environ.get("LOWTIDE_DIR"):
+        name_folder(os.environ)
+    if "asyncio.events" in sys.modules:
+        _wrap(sys.modules["asyncio.events"], sys.modules.get("asyncio"))
+    else:
+        sys.meta_path.insert(0, _Finder())
+    os.register_at_fork(after_in_child=_begin_child)
+    if "--multiprocessing-fork" in sys.orig_argv:
+        _expect_worker()
+
+
+def name_folder(environ: Any) -> None:
+    """Name a directory for all that this process starts, unless that was done; the first worker makes it."""
+    if environ.get(FOLDER):
+        return
+    for parent in (environ.get("TMPDIR"), *_TEMPORARY):
+        if parent and os.access(parent, os.W_OK | os.X_OK):
+            environ[FOLDER] = os.path.join(parent, f"lowtide-{os.urandom(8).hex()}")  # noqa: PTH118 (see _start)
+            return
+
+
+class _Finder:
+    """Finds ``asyncio.events`` as the others do, and has it wrapped."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "asyncio.events":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _WrappingLoader(spec.loader)
+                return spec
+        return None
+
+
+class _WrappingLoader(Loader):
+    def __init__(self, inner: Loader) -> None:
+        self._inner = inner
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._inner.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._inner
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._inner
+        self._inner.exec_module(module)
+        _wrap(module)
+
+
+def _wrap(*modules: ModuleType | None) -> None:
+    for module in modules:
+        if module is not None:
+            set_running_loop: Callable[[Any], None] = module._set_running_loop  # noqa: SLF001 (documented)
+            module._set_running_loop = _wrapped(set_running_loop)  # type: ignore[attr-defined] # noqa: SLF001
+
+
+def _wrapped(set_running_loop: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _set_running_loop(loop: Any) -> None:
+        set_running_loop(loop)
+        if loop is not None and not _failures:
+            _attempt(_measure, loop)
+
+    return _set_running_loop
+
+
+def _measure(loop: Any) -> None:
+    if loop in _seen or threading.current_thread().name.startswith("lowtide-"):
+        return
+    _seen.add(loop)
+    from lowtide.attach.handle import install, install_process
+
+    install_process()  # so that loops which come and go don't close the port between them
+    install(loop=loop)
+
+
+def _begin_child() -> None:
+    _seen.clear()
+    _expect_worker()
+
+
+def _expect_worker() -> None:
+    _attempt(threading.Thread(target=_become_worker, name="lowtide-start", daemon=True).start)
+
+
+def _become_worker() -> None:
+    threading.Event().wait(_WORKER_AFTER)
+    if not _seen and not _failures:
+        _attempt(_measure_process)
+
+
+def _measure_process() -> None:
+    from lowtide.attach.handle import install_process
+
+    install_process()
+
+
+def _attempt(function: Callable[..., None], *arguments: Any) -> None:
+    try:
+        function(*arguments)
+    except Exception as error:  # noqa: BLE001 (the boundary: the program runs on)
+        _failures.append(" ".join(str(error).split()) or type(error).__name__)
+        sys.stderr.write(f"lowtide: not measuring: {_failures[-1]}\n")
