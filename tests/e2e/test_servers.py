@@ -3,10 +3,10 @@
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -90,31 +90,30 @@ class Service(Port):
 
 
 @pytest.fixture
-def serve(tmp_path):
+def meeting():
+    """Make a directory whose name is short enough for sockets, unlike those of pytest on macOS."""
+    with tempfile.TemporaryDirectory(prefix="lowtide-test-", dir="/tmp") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def serve(tmp_path, meeting):
     running = []
 
     def start(command, **environ):
-        service = Service(command, tmp_path, TMPDIR=str(_short(tmp_path)), **environ)
+        service = Service(command, tmp_path, TMPDIR=str(meeting), **environ)
         running.append(service)
         return service
 
     yield start
     for service in running:
         service.close()
-    shutil.rmtree(_short(tmp_path), ignore_errors=True)
-
-
-def _short(path):
-    """Make a directory whose name is short enough for sockets, unlike those of pytest on macOS."""
-    made = Path("/tmp") / f"lowtide-test-{os.getpid()}-{path.name[-12:]}"
-    made.mkdir(exist_ok=True)
-    return made
 
 
 @pytest.fixture
-def installed(serve):
+def installed(serve, meeting):
     """Start a server whose application calls ``install()``."""
-    return lambda command: serve(command, INSTALL="1", LOWTIDE_DIR=str(_short(Path("/crew")) / "crew"))
+    return lambda command: serve(command, INSTALL="1", LOWTIDE_DIR=str(meeting / "crew"))
 
 
 @pytest.fixture
@@ -177,14 +176,13 @@ def test_a_reload_brings_a_whole_new_crew(how, request):
     poll(lambda: not before & set(service.pids().values()) and service.all_up())
 
 
-@HOW
-def test_a_server_that_ends_leaves_no_socket(how, request):
-    service = request.getfixturevalue(how)(SERVERS["uvicorn"])
+@pytest.mark.parametrize("server", ["uvicorn", GUNICORN])
+def test_a_server_that_ends_leaves_nothing_behind(measured, server, meeting):
+    service = measured(SERVERS[server])
     poll(service.all_up)
-    folders = list(Path("/tmp").glob(f"lowtide-test-{os.getpid()}-*"))
-    assert [path for folder in folders for path in folder.rglob("*.sock")]
+    assert list(meeting.rglob("*.sock"))
     service.stop()
-    assert [path for folder in folders for path in folder.rglob("*.sock")] == []
+    assert list(meeting.iterdir()) == []
 
 
 def test_workers_without_a_loop_show_their_threads_and_collections(measured):

@@ -13,7 +13,7 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
-from lowtide.attach.hook.lowtide_hook import FOLDER
+from lowtide.attach.hook.lowtide_folder import FOLDER
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.attach.workers import Worker

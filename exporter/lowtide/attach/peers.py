@@ -14,7 +14,7 @@ from lowtide.attach.port import notice
 from lowtide.attach.slots import numbers, pid, socket_of, sweep
 from lowtide.publish.catalog import family
 from lowtide.publish.merge import Merged
-from lowtide.publish.server import Handler, compress, encoder, mark_own
+from lowtide.publish.server import Handler, compress, encoder, mark_own, off_loop
 
 WITHIN: Final = 2.0
 """Seconds that a scrape waits for a worker, or half of what Prometheus gives it, if that is less."""
@@ -73,12 +73,10 @@ class Peers:
                 return await _page(answer, content_type)
 
         pages = await self._ask(fetch, _within(request))
-        body = await asyncio.get_running_loop().run_in_executor(
-            self._merges, self._merge, pages, accept, names
-        )
+        body = await off_loop(self._merges, self._merge, pages, accept, names)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if "gzip" in request.headers.get("Accept-Encoding", "").lower():
-            body = await asyncio.get_running_loop().run_in_executor(self._merges, compress, body)
+            body = await off_loop(self._merges, compress, body)
             headers["Content-Encoding"] = "gzip"
         response = web.Response(body=body, headers=headers)
         # Any worker may answer the next scrape: one that stops would keep its connection, and let it wait.

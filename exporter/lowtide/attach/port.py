@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lowtide.attach.slots import try_lock
+from lowtide.attach.hook.lowtide_folder import try_lock
 from lowtide.publish.server import listen
 from lowtide.record.threads import OWN
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lowtide.attach import hook, slots
-from lowtide.attach.hook.lowtide_hook import name_folder
+from lowtide.attach.hook.lowtide_folder import name_folder
 from lowtide.settings import load
 
 HOOK = Path(hook.__file__).parent

@@ -6,12 +6,13 @@ Files of the port 9788: ``9788-0.lock`` and ``9788-0.sock`` of slot 0, ``9788.lo
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from lowtide.attach.hook.lowtide_folder import remove_if_deserted, try_lock
 
 MAX_SLOTS = 1024
 _MAX_PATH = 103
@@ -69,22 +70,6 @@ def refuse_what_others_may_write(folder: Path) -> None:
         )
 
 
-def try_lock(path: Path) -> int | None:
-    """Take the lock of a file, which is made if it isn't there; None if somebody holds it."""
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        # Whoever cleans up may have removed the file since we opened it: then our lock keeps nobody out.
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_ino == os.fstat(lock).st_ino:
-                return lock
-        os.close(lock)
-
-
 def take(folder: Path, port: int) -> Slot:
     """Take the lowest free slot, and remove the socket that a killed worker left in it."""
     prepare(folder)
@@ -115,7 +100,11 @@ def socket_of(folder: Path, port: int, number: int) -> Path:
 def numbers(folder: Path, port: int) -> list[int]:
     """List the slots that have a socket, whether somebody listens there or not."""
     name = re.compile(rf"{port}-(\d+)\.sock")
-    found = (name.fullmatch(entry) for entry in os.listdir(folder))  # noqa: PTH208 (names are all that we need)
+    try:
+        entries = os.listdir(folder)  # noqa: PTH208 (names are all that we need)
+    except FileNotFoundError:  # the last worker has just gone
+        return []
+    found = map(name.fullmatch, entries)
     return sorted(int(match[1]) for match in found if match)
 
 
@@ -129,31 +118,15 @@ def pid(folder: Path, port: int, number: int) -> int | None:
 
 def sweep(folder: Path, port: int, number: int) -> bool:
     """Remove the socket of a slot whose process is gone; tell whether it was."""
-    lock = try_lock(folder / f"{port}-{number}.lock")
+    try:
+        lock = try_lock(folder / f"{port}-{number}.lock")
+    except FileNotFoundError:  # and so is the directory
+        return True
     if lock is None:
         return False
     socket_of(folder, port, number).unlink(missing_ok=True)
     os.close(lock)
     return True
-
-
-def remove_if_deserted(folder: Path) -> None:
-    """Remove a directory of ours in which no worker is left."""
-    locks: list[int] = []
-    try:
-        for entry in folder.glob("*.lock"):
-            lock = try_lock(entry)
-            if lock is None:
-                return
-            locks.append(lock)
-        for entry in [*folder.glob("*.sock"), *folder.glob("*.lock")]:
-            entry.unlink(missing_ok=True)
-        folder.rmdir()
-    except OSError:
-        pass  # somebody else removes it, or has just come
-    finally:
-        for lock in locks:
-            os.close(lock)
 
 
 def _remove_abandoned(folder: Path) -> None:

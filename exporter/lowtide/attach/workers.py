@@ -79,7 +79,7 @@ class Worker:
         )
 
     def _leave(self) -> None:
-        for server in self._servers:
+        for server in reversed(self._servers):  # what answers for all needs what answers for us
             server.close()
         self._peers.close()
         slots.release(self._slot)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from lowtide.record.threads import OWN
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BACKLOG = 256
@@ -103,7 +105,7 @@ class Server:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         accepts_gzip = "gzip" in request.headers.get("Accept-Encoding", "").lower()
-        body, content_type = await asyncio.get_running_loop().run_in_executor(
+        body, content_type = await off_loop(
             self._scrapes,
             self._scrape,
             request.headers.get("Accept", ""),
@@ -136,6 +138,18 @@ class Server:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ready\n")
+
+
+async def off_loop(threads: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+    """Call the function in a thread; here, if the interpreter is ending: it begins no more work in threads then.
+
+    A program may stay in that state for long, while it waits for threads of its own.
+    """
+    try:
+        future = threads.submit(function, *arguments)
+    except RuntimeError:
+        return function(*arguments)
+    return await asyncio.wrap_future(future)
 
 
 def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:

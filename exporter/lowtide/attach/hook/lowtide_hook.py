@@ -10,6 +10,7 @@ are workers. It is done in a thread, after a while, because most forks are over 
 Guarantee: the program never sees an exception of ours. What goes wrong is one line on stderr.
 """
 
+import atexit
 import os
 import sys
 import threading
@@ -20,9 +21,12 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakSet
 
-FOLDER = "_LOWTIDE_DIR"
-"""Names the directory that workers meet in where ``LOWTIDE_DIR`` doesn't: not a setting, so it has no say in them."""
-_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 (its name can't be guessed, and it is made for us alone)
+from lowtide_folder import (  # type: ignore[import-not-found, unused-ignore] # beside this file
+    FOLDER,
+    name_folder,
+    remove_if_deserted,
+)
+
 _WORKER_AFTER = 1.0
 """Seconds until a process without a loop counts as a worker."""
 
@@ -35,6 +39,7 @@ def start() -> None:
     """Put the hook into this process, once, before the program."""
     if not os.environ.get("LOWTIDE_DIR"):
         name_folder(os.environ)
+        atexit.register(_clean_up)
     if "asyncio.events" in sys.modules:
         _wrap(sys.modules["asyncio.events"], sys.modules.get("asyncio"))
     else:
@@ -44,14 +49,11 @@ def start() -> None:
         _expect_worker()
 
 
-def name_folder(environ: Any) -> None:
-    """Name a directory for all that this process starts, unless that was done; the first worker makes it."""
-    if environ.get(FOLDER):
-        return
-    for parent in (environ.get("TMPDIR"), *_TEMPORARY):
-        if parent and os.access(parent, os.W_OK | os.X_OK):
-            environ[FOLDER] = os.path.join(parent, f"lowtide-{os.urandom(8).hex()}")  # noqa: PTH118 (see _start)
-            return
+def _clean_up() -> None:
+    """Remove what killed workers have left, as the program that started them ends."""
+    folder = os.environ.get(FOLDER)
+    if folder and os.path.exists(folder):  # noqa: PTH110
+        remove_if_deserted(folder)
 
 
 class _Finder:
