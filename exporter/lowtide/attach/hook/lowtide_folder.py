@@ -3,9 +3,14 @@
 Every Python under ``lowtide run`` imports this when it starts, so it imports next to nothing, and no pathlib.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
-from collections.abc import MutableMapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 FOLDER = "_LOWTIDE_DIR"
 """Names the directory that workers meet in where ``LOWTIDE_DIR`` doesn't: not a setting, so it has no say in them."""

@@ -10,15 +10,13 @@ are workers. It is done in a thread, after a while, because most forks are over 
 Guarantee: the program never sees an exception of ours. What goes wrong is one line on stderr.
 """
 
+from __future__ import annotations
+
+import _thread
 import atexit
 import os
 import sys
-import threading
-from collections.abc import Callable, Sequence
-from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+import time
 from weakref import WeakSet
 
 from lowtide_folder import (  # type: ignore[import-not-found, unused-ignore] # beside this file
@@ -27,10 +25,17 @@ from lowtide_folder import (  # type: ignore[import-not-found, unused-ignore] # 
     remove_if_deserted,
 )
 
+# Not typing's, which is not imported: every Python under lowtide run pays for what stands here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 _WORKER_AFTER = 1.0
 """Seconds until a process without a loop counts as a worker."""
 
-_seen: "WeakSet[Any]" = WeakSet()
+_seen: WeakSet[Any] = WeakSet()
 _failures: list[str] = []
 """Why this process is not measured: after the first, nothing more is tried."""
 
@@ -69,17 +74,20 @@ class _Finder:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _WrappingLoader(spec.loader)
+                    spec.loader = _WrappingLoader(spec.loader)  # type: ignore[assignment] # quacks like one
                 return spec
         return None
 
 
-class _WrappingLoader(Loader):
-    def __init__(self, inner: Loader) -> None:
+class _WrappingLoader:
+    """Does what the loader of a module does, and wraps the module then."""
+
+    def __init__(self, inner: Any) -> None:
         self._inner = inner
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._inner.create_module(spec)
+        made: ModuleType | None = self._inner.create_module(spec)
+        return made
 
     def exec_module(self, module: ModuleType) -> None:
         module.__loader__ = self._inner
@@ -89,11 +97,9 @@ class _WrappingLoader(Loader):
         _wrap(module)
 
 
-def _wrap(*modules: ModuleType | None) -> None:
-    for module in modules:
-        if module is not None:
-            set_running_loop: Callable[[Any], None] = module._set_running_loop  # noqa: SLF001 (documented)
-            module._set_running_loop = _wrapped(set_running_loop)  # type: ignore[attr-defined] # noqa: SLF001
+def _wrap(*modules: Any) -> None:
+    for module in filter(None, modules):
+        module._set_running_loop = _wrapped(module._set_running_loop)  # noqa: SLF001 (documented)
 
 
 def _wrapped(set_running_loop: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -106,6 +112,8 @@ def _wrapped(set_running_loop: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _measure(loop: Any) -> None:
+    import threading
+
     if loop in _seen or threading.current_thread().name.startswith("lowtide-"):
         return
     _seen.add(loop)
@@ -121,13 +129,17 @@ def _begin_child() -> None:
 
 
 def _expect_worker() -> None:
-    _attempt(threading.Thread(target=_become_worker, name="lowtide-start", daemon=True).start)
+    # Not threading's: its own preparations in a forked child come after this, and it may not be imported at all.
+    _attempt(_thread.start_new_thread, _become_worker, ())
 
 
 def _become_worker() -> None:
-    threading.Event().wait(_WORKER_AFTER)
+    time.sleep(_WORKER_AFTER)
     if not _seen and not _failures:
-        _attempt(_measure_process)
+        from threading import Thread
+
+        # lowtide asks for the current thread, and threading keeps strangers like this one for ever.
+        _attempt(Thread(target=_attempt, args=(_measure_process,), name="lowtide-start", daemon=True).start)
 
 
 def _measure_process() -> None:
@@ -136,7 +148,7 @@ def _measure_process() -> None:
     install_process()
 
 
-def _attempt(function: Callable[..., None], *arguments: Any) -> None:
+def _attempt(function: Callable[..., object], *arguments: Any) -> None:
     try:
         function(*arguments)
     except Exception as error:  # noqa: BLE001 (the boundary: the program runs on)
