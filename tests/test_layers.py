@@ -21,6 +21,7 @@ FLOORS = {
     "lowtide.attach": 4,
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
+    "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
 }
@@ -31,10 +32,19 @@ HOMES = {
         "lowtide.attach.handle",
         "lowtide.attach.peers",
         "lowtide.attach.recorders",
-        "lowtide.attach.workers",
+        "lowtide.attach.serving",
     ),
-    "aiohttp": ("lowtide.publish.server", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
-    "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
+    "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
+    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
+    "_pytest": ("lowtide.hunt.pytest_items",),
+    "bcrypt": ("lowtide.publish.basic_auth",),
+    "yaml": (
+        "lowtide.settings",
+        "lowtide.publish.marked",
+        "lowtide.alerting",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
 }
 
 

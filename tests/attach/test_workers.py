@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import os
 import signal
 import socket
@@ -140,6 +141,36 @@ def test_each_worker_can_be_opened(three):
     assert b'asyncio_tasks{loop="main"}' in body
     assert three.get("/worker/1")[0] == three.get("/worker/1/")[0]
     assert three.get("/worker/2/-/healthy")[0] == b"healthy\n"
+
+
+def test_a_workers_debug_page_leads_to_the_list_and_that_to_each_worker(three):
+    page = three.get("/worker/1/debug/tasks")[0].decode()
+    assert f"pid {three.pids()['1']} " in page
+    assert '<a href="workers">Worker 1 of all</a>' in page
+    assert three.get("/worker/1/debug")[0].decode().count("Worker 1 of all") == 1
+    for path in ("/debug/workers", "/worker/1/debug/workers"):
+        listing = three.get(path)[0].decode()
+        assert [f'href="../worker/{worker}/debug/tasks"' in listing for worker in range(3)] == [True] * 3
+        assert listing.count("<td>answers</td>") == 3
+
+
+def test_the_ports_own_debug_page_is_always_that_of_the_first_worker(three):
+    first = three.pids()["0"]
+    for _ in range(10):
+        assert json.loads(three.get("/debug/tasks.json")[0])["process"]["pid"] == first
+
+
+def test_a_token_guards_every_workers_pages(tmp_path):
+    crew = Crew(tmp_path, LOWTIDE_HOST="0.0.0.0", LOWTIDE_TOKEN="secret")
+    crew.hire()
+    paths = ["/debug/tasks", "/debug/workers", "/workers", "/worker/0/debug/tasks.json", "/worker/0/metrics"]
+    for path in paths:
+        with pytest.raises(urllib.error.HTTPError, match="403") as caught:
+            crew.get(path)
+        caught.value.close()
+        assert crew.get(path, Authorization="Bearer secret")[0]
+    assert b"lowtide_worker_up" in crew.get()[0]
+    crew.close()
 
 
 @pytest.mark.parametrize("slot", ["7", "x", "00", "-1", "..%2f0", "%00"])

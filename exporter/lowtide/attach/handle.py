@@ -13,9 +13,9 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
-from lowtide.attach.hook.lowtide_folder import FOLDER
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.attach.serving import serve
 from lowtide.attach.workers import Worker
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
@@ -148,21 +148,32 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     loop: asyncio.AbstractEventLoop | None = None,
     aged_after: float | str | Unset = UNSET,
     max_origins: int | Unset = UNSET,
+    stray_after: float | str | Unset = UNSET,
+    max_flows: int | Unset = UNSET,
+    token: str | None = None,
+    protect_metrics: bool | Unset = UNSET,
+    web_config: str | Path | None = None,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
-    ``aged_after`` is in seconds, or text such as ``"10m"``. What isn't given comes from ``LOWTIDE_…`` environment
-    variables (``LOWTIDE_PORT``), then from the YAML file that ``LOWTIDE_CONFIG`` names, then from the defaults.
+    ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
+    metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
+    metrics do too. ``web_config`` names a file in Prometheus' web configuration format, with TLS and passwords.
+    What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
+    ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
 
     Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
-    or that contradicts an earlier call. Nothing stays installed then.
+    or that contradicts an earlier call, ImportError if passwords need a package. Nothing stays installed then.
     Call it in the loop's thread; from another one it waits until the loop lets it in.
     """
     target = loop or _running_loop()
-    given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
-    settings = _settings(given | {"aged_after": aged_after, "max_origins": max_origins})
+    given: dict[str, object] = {"service": service, "version": version, "revision": revision}
+    given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
+    given |= {"aged_after": aged_after, "stray_after": stray_after}
+    given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
+    settings = _settings(given)
     with _state.lock:
         _state.drop_ended()
         for handle in _state.handles:
@@ -227,7 +238,7 @@ def _install(
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins")
+_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:
@@ -253,25 +264,19 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            exporter.server = _server(settings, settings.port, registry)
+            exporter.server = serve(recorders, settings, settings.port, registry)
         except BaseException:
             _state.release(exporter, None)
             raise
     return exporter
 
 
-def _server(settings: Settings, port: int, registry: CollectorRegistry) -> Server | Worker:
-    # lowtide run names a directory too, for whoever serves at a port that can be shared.
-    folder = settings.dir or (port and os.environ.get(FOLDER))
-    if folder:
-        return Worker(Path(folder), settings.host, port, registry)
-    return Server(settings.host, port, registry)
-
-
 def _serves(server: Server | Worker | None, settings: Settings) -> bool:
     if settings.port is None:
         return True
-    return server is not None and server.host == settings.host and settings.port in {0, server.port}
+    if server is None or server.host != settings.host or settings.port not in {0, server.port}:
+        return False
+    return settings.web_config == (server.guard.path if server.guard else "")
 
 
 def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collector]:

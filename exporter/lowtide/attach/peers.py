@@ -14,15 +14,38 @@ from lowtide.attach.port import notice
 from lowtide.attach.slots import numbers, pid, socket_of, sweep
 from lowtide.publish.catalog import family
 from lowtide.publish.merge import Merged
-from lowtide.publish.server import Handler, compress, encoder, mark_own, off_loop
+from lowtide.publish.page.site import Handler, Site
+from lowtide.publish.page.template import workers_page
+from lowtide.publish.server import compress, encoder, off_loop
+from lowtide.record.threads import mark_own
 
 WITHIN: Final = 2.0
 """Seconds that a scrape waits for a worker, or half of what Prometheus gives it, if that is less."""
 _ASKED_AGAIN_AFTER = 30.0
 """Seconds until a worker that didn't answer is asked again, unless it answers before."""
 _PAGE_WITHIN = 10.0
-_PER_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "upgrade"}
+_HEALTHY_WITHIN = 0.5
+_NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "upgrade"}
+_OURS_ALONE = {"authorization", "cookie"}
+"""Were for us, and we have let the request in."""
 _UP = "lowtide_worker_up"
+
+
+class SharedSite:
+    """The port of all workers: their pages, and the site that guards it."""
+
+    def __init__(self, peers: "Peers", site: Site) -> None:
+        self._peers = peers
+        self._site = site
+
+    def attach(self, application: web.Application, address: str) -> None:
+        """Add the routes, in front of the site's own."""
+        application.add_routes([web.get(path, handler) for path, handler in self._peers.routes().items()])
+        self._site.attach(application, address)
+
+    def close(self) -> None:
+        """Let go of the site; the peers are the worker's."""
+        self._site.close()
 
 
 class Peers:
@@ -40,6 +63,10 @@ class Peers:
         return {
             "/metrics": self.metrics,
             "/workers": self.listing,
+            "/debug/workers": self.page,
+            # The site's own views, but always of the same worker, whichever answers.
+            r"/debug/{view:(?:tasks|threads|pauses|tide)\b.*}": self.pass_on_first,
+            "/worker/{slot}/debug/workers": self.move_to_page,
             "/worker/{slot}": self.move_to_root,
             "/worker/{slot}/{path:.*}": self.pass_on,
         }
@@ -66,7 +93,7 @@ class Peers:
             async with (
                 self._session(number) as session,
                 session.get(
-                    f"http://worker{request.rel_url}",
+                    f"http://localhost{request.rel_url}",
                     headers={"Accept": accept, "Accept-Encoding": "identity"},
                 ) as answer,
             ):
@@ -96,6 +123,23 @@ class Peers:
             ]
         )
 
+    async def page(self, _: web.Request) -> web.Response:
+        """Show the workers to a person, with a link to the pages of each."""
+        pages = await self._ask(self._health, _HEALTHY_WITHIN)
+        rows = [
+            {"number": number, "pid": pid(self._folder, self._port, number), "up": answer is not None}
+            for number, answer in pages.items()
+        ]
+        return web.Response(body=workers_page(workers=rows), content_type="text/html", charset="utf-8")
+
+    async def _health(self, number: int) -> bytes:
+        async with self._session(number) as session, session.get("http://localhost/-/healthy") as answer:
+            return await answer.read()
+
+    async def move_to_page(self, _: web.Request) -> web.Response:
+        """Move from a worker's link to the page of all."""
+        raise web.HTTPFound("../../../debug/workers")
+
     async def move_to_root(self, request: web.Request) -> web.Response:
         """Add the slash that relative links on a worker's page need."""
         raise web.HTTPMovedPermanently(f"{request.match_info['slot']}/")
@@ -106,21 +150,31 @@ class Peers:
         present = [str(number) for number in self.workers()]
         if slot not in present:
             raise web.HTTPNotFound(text=f"no worker {slot[:20]!r}: there are {', '.join(present)}\n")
-        rest = request.rel_url.raw_path.split("/", 3)[3]
+        return await self._pass_on(request, int(slot), request.rel_url.raw_path.split("/", 3)[3])
+
+    async def pass_on_first(self, request: web.Request) -> web.StreamResponse:
+        """Answer with what the first worker that is well answers."""
+        present = self.workers()
+        well = [number for number in present if number not in self._late or self._late[number].done()]
+        return await self._pass_on(request, (well or present)[0], request.rel_url.raw_path.lstrip("/"))
+
+    async def _pass_on(self, request: web.Request, number: int, rest: str) -> web.StreamResponse:
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
         headers = dict(_forwarded(request.headers.items()))
-        async with self._session(int(slot), total=None) as session:
+        async with self._session(number, total=None) as session:
             try:
                 async with asyncio.timeout(_PAGE_WITHIN):
                     answer = await session.get(
-                        f"http://worker/{rest}{query}", headers=headers, allow_redirects=False
+                        f"http://localhost/{rest}{query}", headers=headers, allow_redirects=False
                     )
             except TimeoutError:
                 raise web.HTTPGatewayTimeout(
-                    text=f"worker {slot} did not answer within {_PAGE_WITHIN:.0f} s: is it stopped?\n"
+                    text=f"worker {number} did not answer within {_PAGE_WITHIN:.0f} s: is it stopped?\n"
                 ) from None
             except (ClientError, OSError) as error:
-                raise web.HTTPBadGateway(text=f"worker {slot} did not answer: {error}\n") from None
+                raise web.HTTPBadGateway(text=f"worker {number} did not answer: {error}\n") from None
+            if answer.headers.get("Location", "").startswith("/"):  # the worker doesn't know where it stands
+                raise web.HTTPFound(f"/worker/{number}{answer.headers['Location']}")
             return await _copy(request, answer)
 
     def _session(self, number: int, total: float | None = _ASKED_AGAIN_AFTER) -> ClientSession:
@@ -207,7 +261,7 @@ def _within(request: web.Request) -> float:
 
 
 def _forwarded(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in headers if name.lower() not in _PER_HOP)
+    return ((name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON | _OURS_ALONE)
 
 
 async def _copy(request: web.Request, answer: ClientResponse) -> web.StreamResponse:

@@ -47,16 +47,16 @@ class SharedPort:
     """The part of one worker in the port. ``opened`` is called once, with the listening socket."""
 
     def __init__(
-        self, folder: Path, host: str, port: int, opened: Callable[[socket.socket], None], alone: bool
+        self, folder: Path, address: tuple[str, int], opened: Callable[[socket.socket], None], alone: bool
     ) -> None:
         """Ask for the port now, and in a thread from then on; ``alone`` says that there are no other workers.
 
         Raises OSError if the address can't be had, but for one that is in use: that is asked for again.
         """
         self.listening: socket.socket | None = None
-        self._path = folder / f"{port}.sock"
-        self._lock_path = folder / f"{port}.lock"
-        self._address = host, port
+        self._path = folder / f"{address[1]}.sock"
+        self._lock_path = folder / f"{address[1]}.lock"
+        self._address = address
         self._opened = opened
         self._lock: int | None = None
         self._door: socket.socket | None = None

@@ -1,26 +1,36 @@
-"""The server: ``/metrics`` from a thread and a loop of its own, whatever the application's loop does."""
+"""The server: metrics and debug pages from a thread and a loop of its own, whatever the application's loop does."""
 
 import asyncio
 import errno
 import gzip
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from lowtide.record.threads import OWN
+from lowtide.publish.guard import Guard
+from lowtide.record.threads import OWN, mark_own
 
 T = TypeVar("T")
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BACKLOG = 256
 _STOP_WITHIN = 0.5
 """Seconds that an answer under way gets when the server stops."""
+
+
+class Rooms(Protocol):
+    """Routes that go before the server's own, and may take their place."""
+
+    def attach(self, application: web.Application, address: str) -> None:
+        """Add them to an application that is bound to this address."""
+
+    def close(self) -> None:
+        """Let go of what serves them."""
 
 
 class Server:
@@ -32,17 +42,18 @@ class Server:
         port: int,
         registry: CollectorRegistry,
         *,
+        site: Rooms | None = None,
+        guard: Guard | None = None,
         listening: socket.socket | None = None,
-        routes: Mapping[str, Handler] | None = None,
     ) -> None:
         """Bind and serve, or raise OSError that names the port; nothing is left behind then.
 
-        ``listening`` is a socket that listens already, which the server closes; ``routes`` are paths beside the
-        server's own, or in place of them.
+        ``listening`` is a socket that listens already, which the server closes.
         """
         self._registry = registry
+        self._site = site
+        self.guard = guard
         self._socket = listening or listen(host, port)
-        self._routes = routes or {}
         self.host, self.port = host, port or self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
@@ -60,7 +71,8 @@ class Server:
     def url(self) -> str:
         """Where the server listens, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        scheme = "https" if self.guard is not None and self.guard.ssl_context is not None else "http"
+        return f"{scheme}://{host}:{self.port}"
 
     def close(self) -> None:
         """Stop serving and free the port; wait for it, half a second at most for answers under way."""
@@ -68,7 +80,11 @@ class Server:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
         # A scrape that hangs in somebody's collector must not keep us; its thread ends when it does.
+        if self._site is not None:
+            self._site.close()
         self._scrapes.shutdown(wait=not self._scraping, cancel_futures=True)
+        if self.guard is not None:
+            self.guard.close()
 
     def abandon(self) -> None:
         """Give the port back in a forked child, where the server's thread doesn't exist."""
@@ -85,20 +101,26 @@ class Server:
             self._loop.close()
 
     async def _serve(self, started: "Future[None]") -> None:
-        application = web.Application()
-        own = {
-            "/": self._index,
-            "/metrics": self._metrics,
-            "/-/healthy": self._healthy,
-            "/-/ready": self._ready,
-        }
-        routes = {**own, **self._routes}
-        application.add_routes([web.get(path, handler) for path, handler in routes.items()])
+        guard = self.guard
+        application = web.Application(middlewares=[guard.middleware()] if guard else [])
+        if guard is not None:
+            application.on_response_prepare.append(guard.add_headers)
+        if self._site is not None:
+            self._site.attach(application, _address(self._socket))
+        application.add_routes(
+            [
+                web.get("/", self._index),
+                web.get("/metrics", self._metrics),
+                web.get("/-/healthy", self._healthy),
+                web.get("/-/ready", self._ready),
+            ]
+        )
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
         await runner.setup()
-        await web.SockSite(runner, self._socket, backlog=_BACKLOG).start()
+        tls = guard.ssl_context if guard else None
+        await web.SockSite(runner, self._socket, backlog=_BACKLOG, ssl_context=tls).start()
         started.set_result(None)
         await self._stop.wait()
         await _stop(runner, self._socket)
@@ -131,7 +153,7 @@ class Server:
         return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text="lowtide\n\n/metrics\n/-/healthy\n/-/ready\n")
+        return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="healthy\n")
@@ -175,8 +197,8 @@ async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     for transport in transports:
         if transport is not None:
             transport.abort()
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:  # answers that wait for others
-        task.cancel()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()  # a TLS handshake that the client doesn't finish, or an answer that waits for others
     await _rounds()  # a socket is closed in the round after its transport
 
 
@@ -185,9 +207,9 @@ async def _rounds() -> None:
         await asyncio.sleep(0)
 
 
-def mark_own() -> None:
-    """Count the current thread as one of lowtide's own."""
-    OWN.add(threading.current_thread())
+def _address(listening: socket.socket) -> str:
+    """Return the address that a socket is bound to; a socket in a private directory is as good as loopback."""
+    return "127.0.0.1" if listening.family == socket.AF_UNIX else str(listening.getsockname()[0])
 
 
 def listen(host: str, port: int) -> socket.socket:
