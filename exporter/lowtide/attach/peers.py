@@ -14,7 +14,7 @@ from lowtide.attach.port import notice
 from lowtide.attach.slots import numbers, pid, socket_of, sweep
 from lowtide.publish.catalog import family
 from lowtide.publish.merge import Merged
-from lowtide.publish.page.site import Handler, Site
+from lowtide.publish.page.site import VIEWS, Handler, Site
 from lowtide.publish.page.template import workers_page
 from lowtide.publish.server import compress, encoder, off_loop
 from lowtide.record.threads import mark_own
@@ -64,11 +64,11 @@ class Peers:
             "/metrics": self.metrics,
             "/workers": self.listing,
             "/debug/workers": self.page,
-            # The site's own views, but always of the same worker, whichever answers.
-            r"/debug/{view:(?:tasks|threads|pauses|tide)\b.*}": self.pass_on_first,
             "/worker/{slot}/debug/workers": self.move_to_page,
             "/worker/{slot}": self.move_to_root,
             "/worker/{slot}/{path:.*}": self.pass_on,
+            # The site's own views, but always of the same worker, whichever answers.
+            **dict.fromkeys(VIEWS, self.pass_on_first),
         }
 
     def close(self) -> None:
