@@ -1,7 +1,5 @@
 """The image: built for real, run read-only with no capability, scraped, stopped."""
 
-import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,22 +8,10 @@ import pytest
 from lowtide import __version__
 from lowtide.cli import COMMANDS
 
-from tests.container.docker import IMAGE, LOCKED_DOWN, running
+from tests.container.docker import IMAGE, LOCKED_DOWN, free_port, poll
 
-WITHIN = 60.0
 MOST_MEGABYTES = 25
 """What the image may add to its base."""
-
-
-@pytest.fixture(scope="module")
-def docker():
-    yield from running()
-
-
-@pytest.fixture(scope="module")
-def image(docker):
-    docker("build", "--network=host", f"--build-arg=BASE={docker.base}", f"--tag={IMAGE}", ".")
-    return docker.inspect(IMAGE)
 
 
 @pytest.fixture
@@ -43,20 +29,6 @@ def started(docker, image):
     yield start
     for name in names:
         docker("rm", "--force", name)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def poll(condition, why):
-    until = time.monotonic() + WITHIN
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"not within {WITHIN:.0f} s: {why()}")
 
 
 def page(port):
