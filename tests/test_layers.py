@@ -21,19 +21,14 @@ FLOORS = {
     "lowtide.attach": 4,
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
+    "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
 }
 
 HOMES = {
     "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
-    "aiohttp": (
-        "lowtide.publish.server",
-        "lowtide.publish.guard",
-        "lowtide.attach",
-        "lowtide.hunt",
-        "lowtide.demo",
-    ),
+    "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
     "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
     "_pytest": ("lowtide.hunt.pytest_items",),
     "bcrypt": ("lowtide.publish.basic_auth",),

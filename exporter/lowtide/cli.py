@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.dashboards import command as dashboard
 from lowtide.hunt import command as audit
 from lowtide.settings import duration
 
@@ -90,6 +91,7 @@ COMMANDS = (
     Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
     Command("selftest", "plant a leak, and see that lowtide sees it", _selftest_arguments, _selftest),
+    Command("dashboard", "print a Grafana dashboard: fleet or process", dashboard.arguments, dashboard.run),
 )
 
 

@@ -36,6 +36,8 @@ class Settings:
     max_origins: int = 100
     stray_after: float = 30.0
     max_flows: int = 100
+    token: str = field(default="", repr=False)
+    protect_metrics: bool = False
     web_config: str = ""
 
 
@@ -86,6 +88,24 @@ def _count(value: Any) -> int:
     return number
 
 
+def _switch(value: Any) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise ValueError
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     parse: Callable[[Any], Any]
@@ -105,6 +125,8 @@ _KINDS = {
     "max_origins": _COUNT,
     "stray_after": _DURATION,
     "max_flows": _COUNT,
+    "token": _NAME,
+    "protect_metrics": _Kind(_switch, "true or false"),
     "web_config": _Kind(_path, "the path of a web configuration file"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
@@ -150,7 +172,8 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
     try:
         return kind.parse(value)
     except (ValueError, OverflowError):
-        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {value!r}") from None
+        quoted = "something else" if key == "token" else repr(value)
+        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Source:

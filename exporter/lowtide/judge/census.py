@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, compress
 from time import monotonic
+from typing import NamedTuple
 from weakref import ref
 
 from lowtide.judge.belonging import flows_of
@@ -69,6 +70,22 @@ class Snapshot:
     origins_folded: int
     flows: tuple[FlowCount, ...] = ()
     strays: tuple[StrayCount, ...] = ()
+
+
+class Member(NamedTuple):
+    """One task that was live at the last census; ``age`` is in seconds."""
+
+    task: TaskRef
+    origin: Origin
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Some of a loop's live tasks, and how many there are in all."""
+
+    total: int
+    chosen: tuple[Member, ...]
 
 
 class MeasuredLoop:
@@ -162,6 +179,11 @@ class Census:
                 strays=self._strays.counts(),
             )
 
+    def loop_counts(self) -> tuple[LoopCount, ...]:
+        """Read the counts of all loops as they were at the last census."""
+        with self._lock:
+            return tuple(_count_loop(loop, self._last) for loop in self._loops)
+
     def _take(self, breath: Breath) -> float:
         now = self._clock()
         born = (self._last + now) / 2  # some time between the last census and this one
@@ -218,6 +240,20 @@ class Census:
         """Return references to the youngest tasks of an origin that were live at the last census."""
         with self._lock:
             return loop.roll.youngest(self._numbers[origin], most) if origin in self._numbers else []
+
+    def members(self, loop: MeasuredLoop, most: int, origin: Origin | None = None) -> "Members":
+        """List up to ``most`` live tasks of a loop in order of birth, evenly spread, or the oldest of one origin."""
+        with self._lock:
+            now = self._clock()
+            wanted = self._numbers.get(origin, -1) if origin is not None else None
+            total, chosen = loop.roll.choose(most, wanted)
+            return Members(
+                total,
+                tuple(
+                    Member(reference, self._origins[number], now - birth)
+                    for reference, number, birth in chosen
+                ),
+            )
 
     def _empty(self, nest: Nest, loop: MeasuredLoop, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""

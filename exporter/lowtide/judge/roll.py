@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, islice
 from operator import call, not_, truth
 from typing import Any
 
@@ -234,6 +234,30 @@ class Roll:
                 pairs = zip(reversed(segment.refs), reversed(segment.origins), strict=True)
                 found += [reference for reference, number in pairs if number == origin]
         return found[:most]
+
+    def choose(self, most: int, origin: int | None) -> tuple[int, list[tuple[TaskRef, int, float]]]:
+        """Return how many tasks there are, and up to ``most`` of them with origin and birth.
+
+        Of all origins they are evenly spread over the roll; of one they are its oldest.
+        """
+        if origin is not None:
+            total = sum(segment.by_origin[origin] for segment in self._segments)
+            oldest = (
+                each
+                for segment in self._segments
+                if segment.by_origin[origin]
+                for each in zip(segment.refs, segment.origins, segment.births, strict=True)
+                if each[1] == origin
+            )
+            return total, list(islice(oldest, most))
+        step = -(-len(self) // most) or 1
+        chosen: list[tuple[TaskRef, int, float]] = []
+        skip = 0
+        for segment in self._segments:
+            spread = slice(skip, None, step)
+            chosen += zip(segment.refs[spread], segment.origins[spread], segment.births[spread], strict=True)
+            skip = (skip - len(segment.refs)) % step
+        return len(self), chosen
 
 
 def _liveness(refs: Sequence[TaskRef]) -> list[bool] | None:

@@ -1,4 +1,4 @@
-"""The server: ``/metrics`` from a thread and a loop of its own, whatever the application's loop does."""
+"""The server: metrics and debug pages from a thread and a loop of its own, whatever the application's loop does."""
 
 import asyncio
 import errno
@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from lowtide.publish.guard import Guard
+from lowtide.publish.page.site import Site
 from lowtide.record.threads import OWN, mark_own
 
 _BACKLOG = 256
@@ -22,9 +23,17 @@ _STOP_WITHIN = 0.5
 class Server:
     """Serves one registry over HTTP. Made and closed from any thread; ``url`` says where."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        site: Site | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
         self._registry = registry
+        self._site = site
         self.guard = guard
         self._socket = _listen(host, port)
         self.host, self.port = host, self._socket.getsockname()[1]
@@ -53,6 +62,8 @@ class Server:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
         # A scrape that hangs in somebody's collector must not keep us; its thread ends when it does.
+        if self._site is not None:
+            self._site.close()
         self._scrapes.shutdown(wait=not self._scraping, cancel_futures=True)
         if self.guard is not None:
             self.guard.close()
@@ -84,6 +95,8 @@ class Server:
                 web.get("/-/ready", self._ready),
             ]
         )
+        if self._site is not None:
+            self._site.attach(application, self._socket.getsockname()[0])
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
@@ -126,7 +139,7 @@ class Server:
         return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text="lowtide\n\n/metrics\n/-/healthy\n/-/ready\n")
+        return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="healthy\n")
