@@ -6,7 +6,7 @@ BIN := .venv/bin
 # forks among running threads, whose children may inherit a lock of the tracer's.
 UNTRACED := tests/attach/test_fork.py tests/corpus tests/judge/test_corpus.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons test-container lock check fmt generate bench backtest
+.PHONY: help demo test test-pythons test-container lock check fmt generate bench backtest bench-dashboards dashboard-pictures
 
 help:
 	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
@@ -19,6 +19,8 @@ help:
 	@echo 'make lock      choose the versions in the image anew'
 	@echo 'make bench     measure what lowtide costs'
 	@echo 'make backtest  judge the alert rules on simulated services with fresh seeds, in a real Prometheus'
+	@echo 'make bench-dashboards    time each query of the dashboards on a thousand instances over a day'
+	@echo 'make dashboard-pictures  draw docs/dashboard-*.png with the UI components of Grafana (needs npm and Chromium)'
 
 .venv/run: pyproject.toml
 	$(PYTHON) -m venv .venv || { echo 'no venv module: apt-get install python3-venv (or your system'"'"'s name for it)' >&2; exit 1; }
@@ -76,3 +78,13 @@ bench: .venv/bench
 backtest: .venv/dev
 	@sh tests/parts.sh
 	$(BIN)/python -m tests.backtest
+
+bench-dashboards: .venv/dev
+	$(BIN)/python -m tests.dashboards.cost
+
+.venv/pictures: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,pictures]'
+	@touch $@
+
+dashboard-pictures: .venv/pictures
+	$(BIN)/python -m docs.dashboards

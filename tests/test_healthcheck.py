@@ -24,7 +24,7 @@ def healthy(tmp_path):
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         path = tmp_path / "web.yml"
         path.write_text(text or "")
-        server = Server("127.0.0.1", 0, CollectorRegistry(), Guard(str(path)) if text else None)
+        server = Server("127.0.0.1", 0, CollectorRegistry(), guard=Guard(str(path)) if text else None)
         variables = {"LOWTIDE_PORT": str(port or server.port)} | (
             {"LOWTIDE_WEB_CONFIG": str(path)} if text else {}
         )

@@ -246,7 +246,7 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
 def _server(recorders: Recorders, settings: Settings, port: int, registry: CollectorRegistry) -> Server:
     guard = Guard(settings.web_config) if settings.web_config else None
     site = Site(Desk(recorders), settings.token, protect_metrics=settings.protect_metrics)
-    return Server(settings.host, port, registry, site, guard)
+    return Server(settings.host, port, registry, site=site, guard=guard)
 
 
 def _serves(server: Server | None, settings: Settings) -> bool:

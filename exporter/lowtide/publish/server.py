@@ -28,6 +28,7 @@ class Server:
         host: str,
         port: int,
         registry: CollectorRegistry,
+        *,
         site: Site | None = None,
         guard: Guard | None = None,
     ) -> None:
