@@ -1,4 +1,4 @@
-"""``python -m tests.backtest.footprint``: what one instance costs a Prometheus, in series and bytes.
+"""``python -m tests.backtest.footprint 1 100``: what so many instances cost a Prometheus, in series and bytes.
 
 A real exporter is installed in processes that have so many origins and flows, and its page is counted as Prometheus
 would. Then that page is scraped for an hour, every 15 s, by a Prometheus that is filled with it: what a series costs
@@ -26,14 +26,14 @@ from tests.backtest.exposition import START
 
 SCRAPE = 15
 HOUR = 3600
-INSTANCES = 50
 SHAPES = ((5, 2), (20, 10), (100, 100))
 """Origins and flows: a small service, one as the backtest has them, and one that has used up its budgets."""
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tests.backtest.footprint")
-    parser.parse_args(argv)
+    parser.add_argument("instances", type=int, nargs="*", default=[1, 100])
+    options = parser.parse_args(argv)
     print("origins  flows  series  page      gzipped")
     pages = {}
     for origins, flows in SHAPES:
@@ -42,11 +42,22 @@ def main(argv=None):
         print(
             f"{origins:7}  {flows:5}  {len(samples(page)):6}  {len(page) / 1000:5.1f} kB  {packed / 1000:5.1f} kB"
         )
-    memory, disk = stored(samples(pages[20]))
+    page = samples(pages[20])
     print(
-        f"\n{memory:.0f} bytes of memory for a series with an hour of samples, {INSTANCES} instances of 20 origins"
+        "\ninstances  series  samples/s  memory of an hour  of it a series  on disk in a day  of it a sample"
     )
-    print(f"{disk:.2f} bytes on disk for a sample, in a block of an hour")
+    for instances in options.instances:
+        print(_line(page, instances), flush=True)
+
+
+def _line(page, instances):
+    series = len(page) * instances
+    memory, disk = stored(page, instances)
+    daily = series * 86400 / SCRAPE * disk
+    return (
+        f"{instances:9}  {series:6}  {series / SCRAPE:9.0f}  {memory / 1e6:14.1f} MB  {memory / series:9.0f} bytes"
+        f"  {daily / 1e6:13.1f} MB  {disk:8.2f} bytes"
+    )
 
 
 async def exported(origins, flows):
@@ -76,15 +87,15 @@ def samples(page):
     ]
 
 
-def stored(page):
-    """Store an hour of scrapes; return the bytes of memory for a series, and those on disk for a sample."""
+def stored(page, instances):
+    """Store an hour of scrapes; return the bytes of memory for all of it, and those on disk for a sample."""
     moments = np.arange(START, START + HOUR, SCRAPE) * 1000
     rng = np.random.default_rng(1)
     with Engine() as engine:
         before = _memory(engine)
-        rows = [row for number in range(INSTANCES) for row in _instance(page, number, moments, rng)]
+        rows = [row for number in range(instances) for row in _instance(page, number, moments, rng)]
         engine.write(rows)
-        memory = (_memory(engine) - before) / len(rows)
+        memory = _memory(engine) - before
     return memory, _on_disk(rows)
 
 

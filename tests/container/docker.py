@@ -41,9 +41,9 @@ class Docker:
         )
         return done.stdout.strip()
 
-    def run(self, *arguments):
+    def run(self, *arguments, options=()):
         """Run the image to its end, as locked down as it may be; return what came of it."""
-        return self("run", "--rm", "--network=host", *LOCKED_DOWN, IMAGE, *arguments, check=False)
+        return self("run", "--rm", "--network=host", *LOCKED_DOWN, *options, IMAGE, *arguments, check=False)
 
     def inspect(self, what):
         (found,) = json.loads(self("inspect", what))

@@ -102,6 +102,14 @@ def test_a_command_of_lowtide_runs_with_or_without_its_name(docker, image, words
     assert (done.returncode, done.stdout) == (0, Path("alerts/lowtide.rules.yml").read_text())
 
 
+def test_the_audit_of_a_mounted_file_of_flows_finds_the_leak(docker, image):
+    flows = Path("exporter/lowtide/demo/flows.yaml").resolve()
+    only = ("--only=GET /promo/{code}", "--rounds=2", "--settle=2s")
+    done = docker.run("audit", "/flows.yaml", *only, options=(f"--volume={flows}:/flows.yaml:ro",))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "lowtide.demo.service:ask_discounter made by lowtide.demo.service:price" in done.stdout
+
+
 def test_every_command_is_there(docker, image):
     names = " ".join(command.name for command in COMMANDS)
     loop = f"set -e; for each in {names}; do lowtide $each --help; done"
