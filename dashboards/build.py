@@ -38,7 +38,7 @@ def _fleet() -> builders.Dashboard:
         _common(
             "lowtide: fleet",
             FLEET,
-            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"])),
+            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"]), "1m"),
             fleet.panels(),
             one_process=False,
         )
@@ -53,7 +53,7 @@ def _process() -> builders.Dashboard:
         _common(
             "lowtide: process",
             PROCESS_UID,
-            deployments(raw("lowtide_deployment_info", CHOSEN["version"])),
+            deployments(raw("lowtide_deployment_info", CHOSEN["version"]), "15s"),
             process.panels(),
             one_process=True,
         )

@@ -100,7 +100,7 @@ def _blocked() -> Any:
         "Share of time that the loop stood still in a function that does not await. Move that work into a thread.",
         "percentunit",
         [(f"sum {by(name, 'where')} ({rate(name)}) > 0", "{{where}}")],
-        Drawing(stacked=True, empty="Never: no function has blocked the loop."),
+        Drawing(stacked=True, names=340, empty="Never: no function has blocked the loop."),
     )
 
 
@@ -146,7 +146,7 @@ def _cost() -> Any:
                 "{{part}}",
             )
         ],
-        Drawing(span=8, names=150),
+        Drawing(span=8, names=190),
     )
 
 
@@ -162,7 +162,7 @@ def _parts() -> Any:
                 "{{part}}",
             )
         ],
-        Drawing(span=8, names=150),
+        Drawing(span=8, names=190),
     )
 
 

@@ -18,7 +18,7 @@ def panels() -> list[tuple[str, list[Any]]]:
     return [
         ("Is it leaking?", [*_numbers(), _tide(), _plume()]),
         ("Who makes the tasks, and why can't they finish?", [_origins(), _stranded(), _live(), _aged()]),
-        ("What stays behind", [*_strays(), _kept(), _stuck(), _created(), _lost()]),
+        ("What stays behind", [_strays(), _share(), _lost(), _kept(), _created(), _stuck()]),
         ("What it costs: pauses, memory, threads, the loop", costs.panels()),
         ("lowtide itself", costs.itself()),
     ]
@@ -113,7 +113,7 @@ def _origins() -> Any:
             Column("Oldest", oldest, unit="s", width=100),
         ],
         f"({stranded}) * 1e9 or {aged} * 1e3 + {live}",
-        Drawing(span=14),
+        Drawing(span=24),
     )
 
 
@@ -142,7 +142,7 @@ def _stranded() -> Any:
             Column("Tasks", f"sum {group} ({here(raw('asyncio_tasks_stranded', ORIGIN))})", width=70),
         ],
         "Tasks",
-        Drawing(span=10),
+        Drawing(span=24, height=6),
         empty="None: every task can still be woken.",
     )
 
@@ -184,32 +184,29 @@ def _stray_number() -> Any:
     )
 
 
-def _strays() -> list[Any]:
+def _strays() -> Any:
     series = raw("asyncio_tasks_stray", ORIGIN)
-    strayed = (
-        f"sum {by('asyncio_tasks_strayed_total', 'flow')} ({rate('asyncio_tasks_strayed_total', ORIGIN)})"
+    group = f"sum {by('asyncio_tasks_stray', 'flow', 'coroutine')}"
+    return lines(
+        "Stray tasks by flow",
+        "Which request or job leaves tasks behind. Any line that climbs names the handler to read.",
+        "short",
+        [(most(10, group, here(series), series), "{{flow}} {{coroutine}}")],
+        Drawing(span=24, names=520, empty="None, or no flows: is the middleware installed?"),
     )
-    flows = f"sum {by('asyncio_flows_total', 'flow')} ({rate('asyncio_flows_total')})"
-    return [
-        lines(
-            "Stray tasks by flow",
-            "Which request or job leaves tasks behind. Any line that climbs names the handler to read.",
-            "short",
-            [
-                (
-                    most(10, f"sum {by('asyncio_tasks_stray', 'flow', 'coroutine')}", here(series), series),
-                    "{{flow}} {{coroutine}}",
-                )
-            ],
-        ),
-        lines(
-            "Share of flows that leave a task behind",
-            "Tasks that became stray, divided by flows that ended: how much every single request "
-            "leaks, whatever the load.",
-            "percentunit",
-            [(f"{strayed} / ({flows} > 0)", "{{flow}}")],
-        ),
-    ]
+
+
+def _share() -> Any:
+    strayed, flows = "asyncio_tasks_strayed_total", "asyncio_flows_total"
+    left = f"sum {by(strayed, 'flow')} ({rate(strayed, ORIGIN)})"
+    return lines(
+        "Share of flows that leave a task behind",
+        "Tasks that became stray, divided by flows that ended: how much every single request leaks, whatever the "
+        "load.",
+        "percentunit",
+        [(f"{left} / (sum {by(flows, 'flow')} ({rate(flows)}) > 0)", "{{flow}}")],
+        Drawing(empty="None, or no flows: is the middleware installed?"),
+    )
 
 
 def _kept() -> Any:
@@ -223,7 +220,7 @@ def _kept() -> Any:
             (f"sum({rate(entered, ORIGIN)})", "became old"),
             (f"sum({rate(ended, ORIGIN)})", "ended"),
         ],
-        Drawing(looks={"became old": Look(ORANGE, fill=20), "ended": Look(BLUE)}),
+        Drawing(span=8, looks={"became old": Look(ORANGE, fill=20), "ended": Look(BLUE)}),
     )
 
 
@@ -235,6 +232,7 @@ def _stuck() -> Any:
         "Proof over time. Unwakeable ones that climb are lost work and memory until a restart.",
         "short",
         [(most(10, f"sum {group}", here(series), series), "{{waiting_on}} {{grade}}")],
+        Drawing(span=8, names=210),
     )
 
 
@@ -244,7 +242,7 @@ def _created() -> Any:
         "The load in tasks. Live tasks that climb while this stays level are not explained by traffic.",
         "cps",
         [(f"sum({rate('asyncio_tasks_created_total')})", "made")],
-        Drawing(looks={"made": Look(BLUE, fill=10)}),
+        Drawing(span=8, looks={"made": Look(BLUE, fill=10)}),
     )
 
 
@@ -258,5 +256,5 @@ def _lost() -> Any:
         "reference to the task.",
         "cps",
         [(f"{group} ({rate(name, ORIGIN)}) and {any_lost}", "{{coroutine}}")],
-        Drawing(empty="None: no task was destroyed."),
+        Drawing(names=340, empty="None: no task was destroyed."),
     )
