@@ -1,4 +1,4 @@
-"""Write the dashboards and their Kubernetes variants: ``python -m dashboards.build``, which ``make generate`` runs.
+"""Write the dashboards: ``python -m dashboards.build``, which ``make generate`` runs.
 
 The official builder makes them. It sets no panel ids, which is done here, and cannot say ``__inputs``, which is
 what Grafana's import dialog asks for.

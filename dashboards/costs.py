@@ -19,9 +19,8 @@ def itself() -> list[Any]:
 def _pauses() -> Any:
     return lines(
         "Garbage collection beside tasks",
-        "A full collection visits every live object. A share of time that climbs with the tasks is "
-        "what the leak costs "
-        "each request.",
+        "A full collection visits every live object. A share of time that climbs with the tasks is what "
+        "the leak costs each request.",
         "percentunit",
         [
             (
@@ -78,8 +77,8 @@ def _lag() -> Any:
 def _long() -> Any:
     return lines(
         "Long collections, by generation",
-        "How long single garbage collections stop the process (99 of 100 are shorter). Generation 2 grows with the "
-        "heap.",
+        "How long single garbage collections stop the process (99 of 100 are shorter). Generation 2 grows "
+        "with the heap.",
         "s",
         [(_quantile("python_gc_pause_seconds", 0.99, "generation"), "generation {{generation}}")],
         Drawing(
@@ -153,8 +152,8 @@ def _cost() -> Any:
 def _parts() -> Any:
     return lines(
         "Parts that work",
-        "1 for each part of lowtide that works. One at 0 has turned itself off: its traceback is in "
-        "the log, once.",
+        "1 for each part of lowtide that works. One at 0 has turned itself off: its traceback is in the "
+        "log, once.",
         "short",
         [
             (
@@ -170,8 +169,8 @@ def _labels() -> Any:
     folded = f"increase({raw('lowtide_origins_folded_total')}[$__rate_interval])"
     return lines(
         "Origins with labels of their own",
-        "Up to max_origins have their own series, the rest is summed into other. Folding that goes "
-        "on: raise max_origins.",
+        "Up to max_origins have their own series, the rest is summed into other. Folding that goes on: "
+        "raise max_origins.",
         "short",
         [
             (f"max({here(raw('lowtide_origins'))})", "origins"),

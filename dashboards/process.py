@@ -30,8 +30,8 @@ def _numbers() -> list[Any]:
     return [
         number(
             "Stranded: proven",
-            "Tasks that nothing left in the process can wake. Anything but 0 is a leak; the tables "
-            "below say which.",
+            "Tasks that nothing left in the process can wake. Anything but 0 is a leak; the tables below "
+            "say which.",
             "short",
             stranded,
             steps=[(1, RED)],
@@ -70,10 +70,9 @@ def _numbers() -> list[Any]:
 def _tide() -> Any:
     return lines(
         "Tide and floor",
-        "Live tasks, and the lowest they have been for five minutes. The tide may rise with traffic; "
-        "a floor that "
-        "climbs for as long as the process lives, and falls only at the purple lines (deployments), "
-        "is a leak.",
+        "Live tasks, and the lowest they have been for five minutes. The tide may rise with traffic; a "
+        "floor that climbs for as long as the process lives, and falls only at the purple lines "
+        "(deployments), is a leak.",
         "short",
         [
             (f"sum({here(raw('asyncio_tasks'))})", "live tasks"),
@@ -86,9 +85,8 @@ def _tide() -> Any:
 def _plume() -> Any:
     return plume(
         "Ages of live tasks",
-        "Each column is one moment, each row an age; darker is more tasks. Healthy: dark at the "
-        "bottom only. A leak is "
-        "a plume that climbs to the top and stays.",
+        "Each column is one moment, each row an age; darker is more tasks. Healthy: dark at the bottom "
+        "only. A leak is a plume that climbs to the top and stays.",
         f"sum by (le) ({here(raw('asyncio_task_age_seconds_bucket'))})",
         height=9,
     )
@@ -102,8 +100,8 @@ def _origins() -> Any:
     return rows(
         "Origins, worst first",
         "Who made the tasks: the coroutine that runs, and the function that started it. Stranded is "
-        "proof. Many aged "
-        "ones of an origin that should be short are suspects. Click a coroutine to see it alone.",
+        "proof. Many aged ones of an origin that should be short are suspects. Click a coroutine to see "
+        "it alone.",
         [
             Column("Coroutine", label="coroutine", link=("Show this one alone", _alone())),
             Column("Started by", label="spawner"),
@@ -131,10 +129,9 @@ def _stranded() -> Any:
     group = by("asyncio_tasks_stranded", "coroutine", "waiting_on", "grade")
     return rows(
         "What they wait for, for ever",
-        "Queue.put: nobody is left to take it, give the queue room. Queue.get: nobody is left to "
-        "put, send a sentinel. "
-        "Grade unwakeable is a leak; cancel_only could still be cancelled, and is usually meant to "
-        "run until then.",
+        "Queue.put: nobody is left to take it, give the queue room. Queue.get: nobody is left to put, "
+        "send a sentinel. Grade unwakeable is a leak; cancel_only could still be cancelled, and is "
+        "usually meant to run until then.",
         [
             Column("Coroutine", label="coroutine"),
             Column("Waits on", label="waiting_on", width=130),
@@ -155,8 +152,8 @@ def _by_origin(metric: str) -> tuple[str, str]:
 def _live() -> Any:
     return lines(
         "Live tasks by origin",
-        "The ten coroutines with the most. A colour that grows and does not come back down is the "
-        "one to look at.",
+        "The ten coroutines with the most. A colour that grows and does not come back down is the one to "
+        "look at.",
         "short",
         [_by_origin("asyncio_tasks_live")],
         Drawing(span=24, stacked=True, names=460),
@@ -166,8 +163,8 @@ def _live() -> Any:
 def _aged() -> Any:
     return lines(
         "Aged tasks by origin",
-        "Old tasks only, which traffic hardly moves. A flat line is a pool or a service's own loop, "
-        "a climbing one leaks.",
+        "Old tasks only, which traffic hardly moves. A flat line is a pool or a service's own loop, a "
+        "climbing one leaks.",
         "short",
         [_by_origin("asyncio_tasks_aged")],
         Drawing(span=24, names=460),
@@ -201,8 +198,8 @@ def _share() -> Any:
     left = f"sum {by(strayed, 'flow')} ({rate(strayed, ORIGIN)})"
     return lines(
         "Share of flows that leave a task behind",
-        "Tasks that became stray, divided by flows that ended: how much every single request leaks, whatever the "
-        "load.",
+        "Tasks that became stray, divided by flows that ended: how much every single request leaks, "
+        "whatever the load.",
         "percentunit",
         [(f"{left} / (sum {by(flows, 'flow')} ({rate(flows)}) > 0)", "{{flow}}")],
         Drawing(empty="None, or no flows: is the middleware installed?"),
@@ -252,8 +249,8 @@ def _lost() -> Any:
     any_lost = f"{group} (increase({raw(name, ORIGIN)}[$__range] @ end())) > 0"
     return lines(
         "Destroyed while pending: lost work",
-        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is lost: keep a "
-        "reference to the task.",
+        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is "
+        "lost: keep a reference to the task.",
         "cps",
         [(f"{group} ({rate(name, ORIGIN)}) and {any_lost}", "{{coroutine}}")],
         Drawing(names=340, empty="None: no task was destroyed."),
