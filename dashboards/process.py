@@ -139,7 +139,7 @@ def _stranded() -> Any:
             Column("Tasks", f"sum {group} ({here(raw('asyncio_tasks_stranded', ORIGIN))})", width=70),
         ],
         "Tasks",
-        Drawing(span=24, height=6),
+        Drawing(span=24, height=5),
         empty="None: every task can still be woken.",
     )
 
@@ -229,7 +229,7 @@ def _stuck() -> Any:
         "Proof over time. Unwakeable ones that climb are lost work and memory until a restart.",
         "short",
         [(most(10, f"sum {group}", here(series), series), "{{waiting_on}} {{grade}}")],
-        Drawing(span=8, names=210),
+        Drawing(span=8, names=250),
     )
 
 
