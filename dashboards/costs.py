@@ -99,7 +99,7 @@ def _blocked() -> Any:
         "Share of time that the loop stood still in a function that does not await. Move that work into a thread.",
         "percentunit",
         [(f"sum {by(name, 'where')} ({rate(name)}) > 0", "{{where}}")],
-        Drawing(stacked=True, names=340, empty="Never: no function has blocked the loop."),
+        Drawing(span=16, stacked=True, names=420, empty="Never: no function has blocked the loop."),
     )
 
 
@@ -109,7 +109,7 @@ def _threads() -> Any:
         "Live threads, digits in names as #. A name that only climbs is a pool that is made anew for each request.",
         "short",
         [(f"sum {by('python_threads', 'name')} ({here(raw('python_threads'))})", "{{name}}")],
-        Drawing(stacked=True),
+        Drawing(span=8, stacked=True, names=210),
     )
 
 
