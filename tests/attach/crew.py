@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,6 @@ import urllib.request
 from pathlib import Path
 
 from lowtide.attach.peers import WITHIN
-from lowtide.demo.prometheus import free_port
 
 PATIENCE = 60.0
 WORKER = """
@@ -36,6 +36,12 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def free_port():
+    """Find a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def poll(condition):
