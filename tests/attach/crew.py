@@ -89,7 +89,7 @@ class Crew(Port):
     def __init__(self, folder, **environ):
         super().__init__()
         self.folder = Path(folder) / "crew"
-        self._environ = (
+        self.environ = (
             os.environ | {"LOWTIDE_DIR": str(self.folder), "LOWTIDE_PORT": str(self.number)} | environ
         )
         self.members = []
@@ -97,7 +97,7 @@ class Crew(Port):
     def hire(self, version="1"):
         member = subprocess.Popen(
             [sys.executable, "-c", WORKER, version],
-            env=self._environ,
+            env=self.environ,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

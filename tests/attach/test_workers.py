@@ -1,15 +1,19 @@
 """Workers that share a port: all are served whoever answers, and nobody waits for one that hangs."""
 
 import asyncio
+import base64
 import gzip
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
 
+import bcrypt
 import lowtide
 import pytest
 from lowtide.attach.peers import WITHIN
@@ -173,6 +177,23 @@ def test_a_token_guards_every_workers_pages(tmp_path):
     crew.close()
 
 
+def test_the_web_configuration_guards_the_port_and_not_the_workers_sockets(tmp_path):
+    config = tmp_path / "web.yml"
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    config.write_text(f"basic_auth_users:\n  scraper: {hashed}\n")
+    crew = Crew(tmp_path, LOWTIDE_WEB_CONFIG=str(config))
+    crew.hire()
+    crew.hire()
+    for path in ("/metrics", "/workers", "/worker/0/metrics"):
+        with pytest.raises(urllib.error.HTTPError, match="401") as caught:
+            crew.get(path)
+        caught.value.close()
+    password = base64.b64encode(b"scraper:secret").decode()
+    page = crew.get(Authorization=f"Basic {password}")[0]
+    assert re.findall(rb'lowtide_worker_up{worker="(\d)"} 1', page) == [b"0", b"1"]
+    crew.close()
+
+
 @pytest.mark.parametrize("slot", ["7", "x", "00", "-1", "..%2f0", "%00"])
 def test_a_worker_that_is_not_there_is_not_found(three, slot):
     with pytest.raises(urllib.error.HTTPError, match="404") as caught:
@@ -223,3 +244,57 @@ def test_a_directory_that_others_may_write_stops_install_and_leaves_nothing(crew
             assert lowtide.install(port=None, registry=registry)
 
     asyncio.run(main())
+
+
+PRELOADED = """
+import asyncio, os, sys
+import lowtide
+
+async def child():
+    with lowtide.install(service="crew", version="child"):
+        print("ready", flush=True)
+        await asyncio.sleep(3600)
+
+async def main():
+    with lowtide.install(service="crew", version="parent"):
+        for installs in (True, False):
+            if os.fork() == 0:
+                asyncio._set_running_loop(None)
+                if installs:
+                    asyncio.run(child())
+                print("ready", flush=True)
+                os.read(0, 1)
+                os._exit(0)
+        await asyncio.to_thread(os.read, 0, 1)
+
+asyncio.run(main())
+"""
+
+
+def test_children_forked_from_an_installed_master_are_workers_if_they_install(crew):
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", PRELOADED],
+        env=crew.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert [process.stdout.readline() for _ in range(2)] == [b"ready\n"] * 2
+        poll(lambda: crew.up() == {"0": 1, "1": 1})
+        page = crew.get()[0].decode()
+        assert re.findall(r'lowtide_deployment_info{worker="(\d)".*version="(.*)"}', page) == [
+            ("0", "parent"),
+            ("1", "child"),
+        ]
+        process.kill()
+        process.wait()
+        # What its children have inherited keeps neither its number nor its port.
+        poll(lambda: crew.up() == {"1": 1})
+        crew.hire()
+        poll(lambda: crew.up() == {"0": 1, "1": 1})
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
