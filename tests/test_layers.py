@@ -15,6 +15,7 @@ MODULES = {
 
 FLOORS = {
     "lowtide.settings": 0,
+    "lowtide.expected": 0,
     "lowtide.record": 1,
     "lowtide.judge": 2,
     "lowtide.publish": 3,
@@ -24,6 +25,8 @@ FLOORS = {
     "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
+    "lowtide.aiohttp": 5,
+    "lowtide.asgi": 5,
 }
 
 HOMES = {

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +54,7 @@ class Lowtide:
         return self._recorders().census.snapshot()
 
     def findings(self) -> list[Finding]:
-        """Say of each origin of this process with aged or proven tasks what is known, the worst first.
+        """Say of each origin of this process with aged, stray or proven tasks what is known, the worst first.
 
         Safe from any thread. One task of each origin is looked at in its loop's thread, half a millisecond each;
         a loop that stands still for a second has findings without that.
@@ -73,6 +73,7 @@ class Lowtide:
             if self in _state.handles:
                 _state.handles.remove(self)
                 _state.release(self._exporter, self._recorded)
+            _state.drop_ended()  # asyncio.run closes a loop without closing us
 
     def __enter__(self) -> "Lowtide":
         return self
@@ -150,6 +151,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     max_origins: int | Unset = UNSET,
     stray_after: float | str | Unset = UNSET,
     max_flows: int | Unset = UNSET,
+    expected: Mapping[str, str] | Sequence[Mapping[str, str]] | Unset = UNSET,
     token: str | None = None,
     protect_metrics: bool | Unset = UNSET,
     web_config: str | Path | None = None,
@@ -160,6 +162,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
     metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
     metrics do too. ``web_config`` names a file in Prometheus' web configuration format, with TLS and passwords.
+    ``expected`` are origins whose tasks may outlive their flow, such as ``{"shop.rules:refresh": "reason"}``.
     What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
     ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
@@ -173,7 +176,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
     given |= {"aged_after": aged_after, "stray_after": stray_after}
     given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
-    settings = _settings(given)
+    settings = _settings(given | {"expected": expected})
     with _state.lock:
         _state.drop_ended()
         for handle in _state.handles:
@@ -224,21 +227,31 @@ def _install(
     else:
         _check_agreement(recorders.settings, settings)
     exporter = _exporter(recorders, settings, registry)
+    recorded: RecordedLoop | None = None
     try:
         if _state.recorders is None:
+            _state.recorders = recorders  # first, so that whatever interrupts the start, it is stopped
             recorders.start()
-            _state.recorders = recorders
         recorded = None if loop is None else in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        handle = Lowtide(loop, exporter, recorded)
     except BaseException:
-        _state.release(exporter, None)
+        _state.release(exporter, recorded)
         raise
-    handle = Lowtide(loop, exporter, recorded)
     _state.handles.append(handle)
     return handle
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
+_OF_THE_PROCESS = (
+    "service",
+    "version",
+    "revision",
+    "aged_after",
+    "max_origins",
+    "stray_after",
+    "max_flows",
+    "expected",
+)
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:

@@ -13,10 +13,11 @@ from prometheus_client.registry import Collector
 from lowtide.attach.port import notice
 from lowtide.attach.slots import numbers, pid, socket_of, sweep
 from lowtide.publish.catalog import family
+from lowtide.publish.exposition import compress, encoder
 from lowtide.publish.merge import Merged
 from lowtide.publish.page.site import VIEWS, Handler, Site
 from lowtide.publish.page.template import workers_page
-from lowtide.publish.server import compress, encoder, off_loop
+from lowtide.publish.server import off_loop
 from lowtide.record.threads import mark_own
 
 WITHIN: Final = 2.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gzip
 import socket
 import threading
 from collections.abc import Callable
@@ -10,9 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector, CollectorRegistry
 
+from lowtide.publish.exposition import CollectorRegistry, page
 from lowtide.publish.guard import Guard
 from lowtide.record.threads import OWN, mark_own
 
@@ -126,31 +124,21 @@ class Server:
         await _stop(runner, self._socket)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        accepts_gzip = "gzip" in request.headers.get("Accept-Encoding", "").lower()
-        body, content_type = await off_loop(
+        body, headers = await off_loop(
             self._scrapes,
             self._scrape,
             request.headers.get("Accept", ""),
+            request.headers.get("Accept-Encoding", ""),
             request.query.getall("name[]", []),
-            accepts_gzip,
         )
-        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip:
-            headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 
-    def _scrape(self, accept: str, names: list[str], compressed: bool) -> tuple[bytes, str]:
+    def _scrape(self, accept: str, accept_encoding: str, names: list[str]) -> tuple[bytes, dict[str, str]]:
         self._scraping += 1
         try:
-            page, content_type = self._render(accept, names)
-            return (compress(page) if compressed else page), content_type
+            return page(self._registry, accept, accept_encoding, names)
         finally:
             self._scraping -= 1
-
-    def _render(self, accept: str, names: list[str]) -> tuple[bytes, str]:
-        encode, content_type = encoder(accept)
-        registry = self._registry.restricted_registry(names) if names else self._registry
-        return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
         return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
@@ -172,19 +160,6 @@ async def off_loop(threads: ThreadPoolExecutor, function: Callable[..., T], *arg
     except RuntimeError:
         return function(*arguments)
     return await asyncio.wrap_future(future)
-
-
-def encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    """Choose the format that an Accept header asks for: what writes it, and its content type."""
-    try:
-        return choose_encoder(accept)
-    except (ValueError, TypeError):  # a version that is no number
-        return choose_encoder("")
-
-
-def compress(page: bytes) -> bytes:
-    """Make a page a tenth as long, at level 1: higher levels cost three times as much."""
-    return gzip.compress(page, compresslevel=1, mtime=0)
 
 
 async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
