@@ -18,7 +18,14 @@ PATIENCE = 60.0
 WORKER = """
 import asyncio, ctypes, sys
 import lowtide
-from prometheus_client import Counter
+from prometheus_client import REGISTRY, Counter
+
+class Broken:
+    def describe(self):
+        return []
+
+    def collect(self):
+        raise ValueError("an application's own collector fails")
 
 hits = Counter("user_hits", "An application's own counter.")
 
@@ -29,6 +36,9 @@ async def main():
             order = line.strip()
             if order == "hit":
                 hits.inc()
+                print("done", flush=True)
+            elif order == "break":
+                REGISTRY.register(Broken())
                 print("done", flush=True)
             elif order == "deadlock":
                 print("done", flush=True)
