@@ -42,7 +42,10 @@ def _entry(same: Sequence[Leak]) -> str:
     rows = [(name, value) for name, value in ((name, show(leak)) for name, show in _ROWS) if value]
     if not all(each.state == leak.state for each in same):
         alike = sum(each.state == leak.state for each in same)
-        rows[0] = ("state", f"{leak.state} ({alike} of them; the others were not asked, or say something else)")
+        rows[0] = (
+            "state",
+            f"{leak.state} ({alike} of them; the others were not asked, or say something else)",
+        )
     return "\n".join([f"{count}: {title}", *(f"  {name:9} {value}" for name, value in rows)])
 
 

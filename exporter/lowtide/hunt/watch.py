@@ -5,26 +5,20 @@ import gc
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
 from lowtide.hunt import births
 from lowtide.hunt.births import Birth, Owner, current
 from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules
-from lowtide.hunt.leaks import (
-    HELD_BY_NOTHING,
-    Leak,
-    Wait,
-    destroyed_leak,
-    origin_of,
-    task_leaks,
-    unproven_task_leaks,
-)
 from lowtide.hunt.loops import WatchedLoop
 from lowtide.hunt.settling import settled, wait
-from lowtide.hunt.threads import is_idle, thread_function, thread_leak
 from lowtide.record.threads import OWN
+
+# What looks at leaks is imported when there is one: most tests have none, and shouldn't wait for it.
+if TYPE_CHECKING:
+    from lowtide.hunt.leaks import Leak, Wait
 
 _IN_OTHER_THREAD = 10.0
 """Seconds beyond the settling that a loop in another thread gets, before it is judged without being asked."""
@@ -42,7 +36,7 @@ class Watch:
         self.owner = Owner(name, current.get())
         self.leaks: list[Leak] = []
         self._told: dict[int, tuple[ref[Any], int]] = {}
-        self._before: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self._before: WeakSet[asyncio.Task[Any]] | None = None
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -51,6 +45,7 @@ class Watch:
         if running is not None:
             hooks.enter(running, None)
         for watched in hooks.loops():
+            self._before = self._before or WeakSet()
             self._before.update(asyncio.all_tasks(watched.loop))
         current.set(self.owner)
 
@@ -58,7 +53,12 @@ class Watch:
         """Watch no more, and put everything back."""
         if current.get() is self.owner:
             current.set(self.owner.parent)
+        is_broken = hooks.is_broken()
         hooks.remove(self)
+        if is_broken:  # a check that sees nothing must not pass
+            raise RuntimeError(
+                "a part of lowtide failed, so leaks may not have been seen: see the log of 'lowtide'"
+            )
 
     def check(self) -> None:
         """Look at every loop that isn't closed, and at threads; settle first where anything is left.
@@ -67,6 +67,8 @@ class Watch:
         """
         for watched in hooks.loops():
             self._check(watched, within=True)
+        if not self._threads_left():
+            return
         if asyncio._get_running_loop() is None:  # noqa: SLF001 (public, but for its name)
             wait(self._threads_left, self.rules.settle)
         self._take_threads()
@@ -90,8 +92,10 @@ class Watch:
         """Take a last look at a loop. What is another watch's, inside this one, is told to that one alone."""
         self._check(loop, within=False)
 
-    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
+    def destroyed(self, task: Any, birth: Birth, wait: "Wait | None") -> None:
         """Note a pending task that is being destroyed."""
+        from lowtide.hunt.leaks import HELD_BY_NOTHING, destroyed_leak
+
         reference, index = self._told.get(id(task), (None, 0))
         if reference is not None and reference() in (task, None):
             leak = self.leaks[index]
@@ -126,13 +130,15 @@ class Watch:
         owner = birth.owner
         if owner is None or not (owner is self.owner or (within and owner.is_within(self.owner))):
             return False
-        if task in self._before or self._has_told(task):
+        if (self._before and task in self._before) or self._has_told(task):
             return False
         return not self._is_ignored(task, birth)
 
     def _is_ignored(self, task: Any, birth: Birth) -> bool:
         if not self.rules.ignore:
             return False
+        from lowtide.hunt.leaks import origin_of
+
         origin = origin_of(task, birth)
         return self.rules.ignores(origin.coroutine, origin.spawner)
 
@@ -142,6 +148,8 @@ class Watch:
         tasks = self._left(watched, within)
         if not tasks:
             return
+        from lowtide.hunt.leaks import task_leaks, unproven_task_leaks
+
         noted = [watched.birth(task) for task in tasks]
         found = task_leaks(tasks, noted) if ask else unproven_task_leaks(tasks, noted)
         for index, leak in enumerate(found):
@@ -150,7 +158,7 @@ class Watch:
         if ask:
             gc.collect()
 
-    def _tell(self, thing: Any, leak: Leak) -> None:
+    def _tell(self, thing: Any, leak: "Leak") -> None:
         self._told[id(thing)] = ref(thing), len(self.leaks)
         self.leaks.append(leak)
 
@@ -168,12 +176,19 @@ class Watch:
             return False
         if thread in OWN or thread is threading.current_thread() or self._has_told(thread):
             return False
+        from lowtide.hunt.threads import is_idle, thread_function
+
         if self.rules.ignores(thread.name, thread_function(thread), birth.spawner):
             return False
         return not (is_idle(thread) and hooks.is_of_other_loop(thread, self.owner))
 
     def _take_threads(self) -> None:
-        for thread, birth in self._threads_left():
+        left = self._threads_left()
+        if not left:
+            return
+        from lowtide.hunt.threads import thread_leak
+
+        for thread, birth in left:
             self._tell(thread, thread_leak(thread, birth))
 
 
