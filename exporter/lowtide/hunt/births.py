@@ -11,15 +11,13 @@ import threading
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from weakref import ref
 
+from lowtide.judge.waits import Place
 from lowtide.record.origins import UNKNOWN, own_name, qualified
 from lowtide.record.origins import Place as Where
 from lowtide.record.origins import place_of as where_is
-
-if TYPE_CHECKING:
-    from lowtide.judge.waits import Place
 
 _MOST_LINES = 6
 """Lines of a spawning stack that are kept: past those it is the test runner's."""
@@ -61,10 +59,8 @@ class Line(NamedTuple):
         return qualified(self.module, self.code.co_qualname)
 
     @property
-    def place(self) -> "Place":
+    def place(self) -> Place:
         """The line as a person finds it."""
-        from lowtide.judge.waits import Place  # not before something is left behind
-
         return Place(self.code.co_qualname, self.code.co_filename, self.number)
 
 

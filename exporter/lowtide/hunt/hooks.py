@@ -14,16 +14,14 @@ import gc
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from lowtide.hunt.births import Birth, Owner, current, forget_threads, lines_from, note_thread, owner_now
+from lowtide.hunt.leaks import Wait
 from lowtide.hunt.loops import WatchedLoop
 from lowtide.hunt.patches import Patch
 from lowtide.record.part import Part
-
-if TYPE_CHECKING:
-    from lowtide.hunt.leaks import Wait
 
 _Executor = concurrent.futures.ThreadPoolExecutor
 _ADJUST = _Executor._adjust_thread_count.__code__  # noqa: SLF001 (it starts the threads)
@@ -44,7 +42,7 @@ class Watcher(Protocol):
     def closing(self, loop: WatchedLoop) -> None:
         """Take a last look at a loop that is about to be emptied or closed."""
 
-    def destroyed(self, task: Any, birth: Birth, wait: "Wait | None") -> None:
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
         """Note a pending task that is being destroyed."""
 
 
@@ -96,7 +94,7 @@ class Hooks:
         if known is None or known.loop is not loop:
             self._loops[id(loop)] = WatchedLoop(loop, owner, self._part, self)
 
-    def destroyed(self, task: Any, birth: Birth, wait: "Wait | None") -> None:
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
         """Tell the innermost watch that it is of."""
         for watcher in self._watchers:
             if birth.owner is not None and birth.owner.is_within(watcher.owner):

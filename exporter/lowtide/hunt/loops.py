@@ -10,15 +10,13 @@ Guarantees
 import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import ref
 
 from lowtide.hunt.births import Birth, Owner, current, function_name, lines_from, owner_now
+from lowtide.hunt.leaks import Wait, wait_of
 from lowtide.hunt.patches import Patch
 from lowtide.record.part import Part
-
-if TYPE_CHECKING:
-    from lowtide.hunt.leaks import Wait
 
 _NOBODYS = Birth(None, ())
 _DESTROYED = "Task was destroyed but it is pending!"
@@ -28,7 +26,7 @@ _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the
 class Host(Protocol):
     """Who is told what happens in a loop, in the thread in which it happens."""
 
-    def destroyed(self, task: Any, birth: Birth, wait: "Wait | None") -> None:
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
         """Note a pending task that is being destroyed."""
 
     def closing(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -127,10 +125,7 @@ class WatchedLoop:
             return
         running = asyncio.current_task()
         waiting = [task for task in self.live() if task is not running and self.birth(task).owner is not None]
-        if waiting:
-            from lowtide.hunt.leaks import wait_of  # not before there is something to say
-
-            self._waits = {id(task): wait_of(task) for task in waiting}
+        self._waits = {id(task): wait_of(task) for task in waiting}
 
     def _note_destroyed(self, task: Any) -> None:
         self._host.destroyed(task, self.birth(task), self._waits.get(id(task)))

@@ -6,7 +6,7 @@ stays and the report is a section of it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -14,11 +14,10 @@ from _pytest.runner import runtestprotocol
 from lowtide.hunt.births import current
 from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules, parse_entries
+from lowtide.hunt.leaks import Leak
 from lowtide.hunt.pytest_plugin import MARK
+from lowtide.hunt.report import report
 from lowtide.hunt.watch import Watch
-
-if TYPE_CHECKING:
-    from lowtide.hunt.leaks import Leak
 
 _ALLOWED = ("ignore", "threads", "settle", "skip")
 
@@ -32,14 +31,12 @@ class Checked:
         self.is_over = False
 
     @property
-    def leaks(self) -> "Sequence[Leak]":
+    def leaks(self) -> Sequence[Leak]:
         """What was left behind, found so far: in loops that are closed by now, or destroyed."""
         return tuple(self._watch.leaks)
 
     def report(self) -> str:
         """Write what was left behind."""
-        from lowtide.hunt.report import report  # not before something is
-
         return report(self.leaks)
 
     def ignore(self, origin: str, reason: str) -> None:

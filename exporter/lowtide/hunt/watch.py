@@ -5,20 +5,26 @@ import gc
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet, ref
 
 from lowtide.hunt import births
 from lowtide.hunt.births import Birth, Owner, current
 from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules
+from lowtide.hunt.leaks import (
+    HELD_BY_NOTHING,
+    Leak,
+    Wait,
+    destroyed_leak,
+    origin_of,
+    task_leaks,
+    unproven_task_leaks,
+)
 from lowtide.hunt.loops import WatchedLoop
 from lowtide.hunt.settling import settled, wait
+from lowtide.hunt.threads import is_idle, thread_function, thread_leak
 from lowtide.record.threads import OWN
-
-# What looks at leaks is imported when there is one: most tests have none, and shouldn't wait for it.
-if TYPE_CHECKING:
-    from lowtide.hunt.leaks import Leak, Wait
 
 _IN_OTHER_THREAD = 10.0
 """Seconds beyond the settling that a loop in another thread gets, before it is judged without being asked."""
@@ -92,10 +98,8 @@ class Watch:
         """Take a last look at a loop. What is another watch's, inside this one, is told to that one alone."""
         self._check(loop, within=False)
 
-    def destroyed(self, task: Any, birth: Birth, wait: "Wait | None") -> None:
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
         """Note a pending task that is being destroyed."""
-        from lowtide.hunt.leaks import HELD_BY_NOTHING, destroyed_leak
-
         reference, index = self._told.get(id(task), (None, 0))
         if reference is not None and reference() in (task, None):
             leak = self.leaks[index]
@@ -137,8 +141,6 @@ class Watch:
     def _is_ignored(self, task: Any, birth: Birth) -> bool:
         if not self.rules.ignore:
             return False
-        from lowtide.hunt.leaks import origin_of
-
         origin = origin_of(task, birth)
         return self.rules.ignores(origin.coroutine, origin.spawner)
 
@@ -148,8 +150,6 @@ class Watch:
         tasks = self._left(watched, within)
         if not tasks:
             return
-        from lowtide.hunt.leaks import task_leaks, unproven_task_leaks
-
         noted = [watched.birth(task) for task in tasks]
         found = task_leaks(tasks, noted) if ask else unproven_task_leaks(tasks, noted)
         for index, leak in enumerate(found):
@@ -158,7 +158,7 @@ class Watch:
         if ask:
             gc.collect()
 
-    def _tell(self, thing: Any, leak: "Leak") -> None:
+    def _tell(self, thing: Any, leak: Leak) -> None:
         self._told[id(thing)] = ref(thing), len(self.leaks)
         self.leaks.append(leak)
 
@@ -176,19 +176,12 @@ class Watch:
             return False
         if thread in OWN or thread is threading.current_thread() or self._has_told(thread):
             return False
-        from lowtide.hunt.threads import is_idle, thread_function
-
         if self.rules.ignores(thread.name, thread_function(thread), birth.spawner):
             return False
         return not (is_idle(thread) and hooks.is_of_other_loop(thread, self.owner))
 
     def _take_threads(self) -> None:
-        left = self._threads_left()
-        if not left:
-            return
-        from lowtide.hunt.threads import thread_leak
-
-        for thread, birth in left:
+        for thread, birth in self._threads_left():
             self._tell(thread, thread_leak(thread, birth))
 
 
