@@ -15,6 +15,7 @@ MODULES = {
 
 FLOORS = {
     "lowtide.settings": 0,
+    "lowtide.expected": 0,
     "lowtide.record": 1,
     "lowtide.judge": 2,
     "lowtide.publish": 3,
@@ -24,10 +25,18 @@ FLOORS = {
     "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
+    "lowtide.aiohttp": 5,
+    "lowtide.asgi": 5,
 }
 
 HOMES = {
-    "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
+    "prometheus_client": (
+        "lowtide.publish",
+        "lowtide.attach.handle",
+        "lowtide.attach.peers",
+        "lowtide.attach.recorders",
+        "lowtide.attach.serving",
+    ),
     "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
     "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
     "_pytest": ("lowtide.hunt.pytest_items",),

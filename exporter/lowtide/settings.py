@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yaml
 
+from lowtide.expected import ALLOWED, EntryError, Expected, expected
+
 
 class Unset(Enum):
     """The type of UNSET: says that an argument was not given, where None means something."""
@@ -36,9 +38,12 @@ class Settings:
     max_origins: int = 100
     stray_after: float = 30.0
     max_flows: int = 100
+    expected: tuple[Expected, ...] = ()
     token: str = field(default="", repr=False)
     protect_metrics: bool = False
     web_config: str = ""
+    dir: str = ""
+    """Where the workers of one port meet; empty if there is only one process."""
 
 
 def _text(value: Any) -> str:
@@ -88,6 +93,13 @@ def _count(value: Any) -> int:
     return number
 
 
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    # A worker may change its directory before it installs, and another may not.
+    return os.path.abspath(value) if value else ""  # noqa: PTH100 (resolve() would follow a link that we refuse)
+
+
 def _switch(value: Any) -> bool:
     words = {
         "true": True,
@@ -125,9 +137,11 @@ _KINDS = {
     "max_origins": _COUNT,
     "stray_after": _DURATION,
     "max_flows": _COUNT,
+    "expected": _Kind(expected, ALLOWED),
     "token": _NAME,
     "protect_metrics": _Kind(_switch, "true or false"),
     "web_config": _Kind(_path, "the path of a web configuration file"),
+    "dir": _Kind(_folder, "the path of a directory"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
@@ -171,6 +185,8 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
         )
     try:
         return kind.parse(value)
+    except EntryError as error:
+        raise ValueError(f"{source.name}: {shown}{error}") from None
     except (ValueError, OverflowError):
         quoted = "something else" if key == "token" else repr(value)
         raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None
