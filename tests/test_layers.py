@@ -27,7 +27,13 @@ FLOORS = {
 
 HOMES = {
     "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
-    "aiohttp": ("lowtide.publish.server", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
+    "aiohttp": (
+        "lowtide.publish.server",
+        "lowtide.publish.subject",
+        "lowtide.attach",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
     "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
 }
 

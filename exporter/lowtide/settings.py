@@ -34,6 +34,7 @@ class Settings:
     port: int | None = 9788
     aged_after: float = 600.0
     max_origins: int = 100
+    token: str = field(default="", repr=False)
 
 
 def _text(value: Any) -> str:
@@ -90,6 +91,7 @@ _KINDS = {
     "host": _NAME,
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
     "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
+    "token": _NAME,
     "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}

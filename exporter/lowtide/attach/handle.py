@@ -13,6 +13,7 @@ from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 from lowtide.attach.deployment import deployment
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.attach.subject import Subject
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
@@ -140,6 +141,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     loop: asyncio.AbstractEventLoop | None = None,
     aged_after: float | str | Unset = UNSET,
     max_origins: int | Unset = UNSET,
+    token: str | None = None,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
@@ -154,7 +156,7 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     """
     target = loop or _running_loop()
     given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
-    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins})
+    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins, "token": token})
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -221,7 +223,8 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            exporter.server = Server(settings.host, settings.port, registry)
+            subject = Subject(lambda: recorders)
+            exporter.server = Server(settings.host, settings.port, registry, subject, settings.token)
         except BaseException:
             _state.release(exporter, None)
             raise

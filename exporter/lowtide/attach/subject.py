@@ -4,15 +4,16 @@ Safe from any thread. Nothing here waits for a loop but the explanations, and th
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, TypeGuard
 
 from lowtide.attach.inquiry import in_loop
@@ -35,10 +36,18 @@ _DIGITS = re.compile(r"\d+")
 
 
 class Subject:
-    """This process, as an audit sees it. ``recorders`` returns what records it now."""
+    """This process, as an audit sees it. ``recorders`` returns what records it now.
 
-    def __init__(self, recorders: Callable[[], Recorders]) -> None:
+    ``thread_births`` are the lines that started threads, where somebody has noted them.
+    """
+
+    def __init__(
+        self,
+        recorders: Callable[[], Recorders],
+        thread_births: Mapping[threading.Thread, Place] = MappingProxyType({}),
+    ) -> None:
         self._recorders = recorders
+        self._thread_births = thread_births
         self._lease = _Lease()
 
     def counts(self) -> Counts:
@@ -69,14 +78,17 @@ class Subject:
         if not alike:
             return None
         frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
-        found = map(_line, (frames.get(thread.ident or 0) for thread in reversed(alike)))
-        evidence = Evidence(len(alike), where=next(filter(None, found), None), advice=THREAD)
+        where = _line(frames.get(alike[-1].ident or 0))
         frames.clear()  # our own frame is among them: the circle would keep all of them
-        return evidence
+        made_at = self._thread_births.get(alike[-1])
+        return Evidence(len(alike), where=where, made_at=made_at, advice=THREAD)
 
     def collect(self) -> None:
-        """Run a full garbage collection."""
-        gc.collect()
+        """Run a full garbage collection, in a loop's thread: what it closes may well expect to be there."""
+        loops = [loop for recorded in self._recorders().loops if (loop := recorded.count.loop()) is not None]
+        with contextlib.suppress(TimeoutError):
+            if loops:
+                in_loop(loops[0], gc.collect, _EXPLAIN_WITHIN)
 
     def hold_collections(self, seconds: float) -> None:
         """Switch automatic collections off for so many seconds at most; 0 ends that."""
@@ -111,7 +123,7 @@ def _name(thread: threading.Thread) -> str:
 
 
 def _line(innermost: FrameType | None) -> Place | None:
-    frame = innermost_user_frame(innermost, None)
+    frame = innermost_user_frame(innermost, None) or innermost
     return (
         None if frame is None else Place(frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno)
     )

@@ -56,8 +56,17 @@ def from_application(app: web.Application) -> list[Route]:
         if isinstance(route.resource, web.StaticResource):
             continue
         path, variables = _template(route.resource.canonical)
-        found.setdefault((route.method, path), Route(route.method, path, dict.fromkeys(variables, "example")))
+        values = dict.fromkeys(variables, _fitting(route.resource, path))
+        found.setdefault((route.method, path), Route(route.method, path, values))
     return list(found.values())
+
+
+def _fitting(resource: web.AbstractResource, path: str) -> Any:
+    """Find an example that a path's patterns let through: a word, a number, an identifier."""
+    pattern = resource.get_info().get("pattern")
+    candidates = (_EXAMPLES["string"], _EXAMPLES["integer"], _FORMATS["uuid"], _FORMATS["date"])
+    fitting = (each for each in candidates if pattern and pattern.fullmatch(_VARIABLE.sub(str(each), path)))
+    return next(fitting, candidates[0])
 
 
 def _template(path: str) -> tuple[str, list[str]]:

@@ -18,6 +18,7 @@ from lowtide.attach.recorders import Recorders
 from lowtide.attach.subject import Subject
 from lowtide.hunt.asgi import bridge
 from lowtide.hunt.driver import imported
+from lowtide.hunt.thread_births import noted
 from lowtide.record.threads import OWN
 from lowtide.settings import Settings
 
@@ -68,7 +69,8 @@ def recording(loop: asyncio.AbstractEventLoop) -> Iterator[Subject]:
     recorders.start()
     try:
         recorders.add(loop)
-        yield Subject(lambda: recorders)
+        with noted() as thread_births:
+            yield Subject(lambda: recorders, thread_births)
     finally:
         recorders.stop()
 

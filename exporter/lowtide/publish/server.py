@@ -11,6 +11,8 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
+from lowtide.publish.access import Access
+from lowtide.publish.subject import Subject, routes
 from lowtide.record.threads import OWN
 
 _BACKLOG = 256
@@ -21,9 +23,17 @@ _STOP_WITHIN = 0.5
 class Server:
     """Serves one registry over HTTP. Made and closed from any thread; ``url`` says where."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        subject: Subject | None = None,
+        token: str = "",
+    ) -> None:
         """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
         self._registry = registry
+        self._subject, self._token = subject, token
         self._socket = _listen(host, port)
         self.host, self.port = host, self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
@@ -76,6 +86,9 @@ class Server:
                 web.get("/-/ready", self._ready),
             ]
         )
+        if self._subject is not None:
+            access = Access(self._socket.getsockname()[0], self._token)
+            application.add_routes(routes(self._subject, access))
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )

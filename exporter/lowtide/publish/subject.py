@@ -1,7 +1,10 @@
 """What an audit asks a process, and the pages on which lowtide's server answers."""
 
 import asyncio
+import contextlib
 import json
+import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -9,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 
 from lowtide.judge.evidence import Evidence
+from lowtide.publish.access import Access
+from lowtide.record.threads import OWN
 
 PATH = "/debug/audit"
 LONGEST_HOLD = 300.0
@@ -70,8 +75,8 @@ class Subject(Protocol):
         """Switch automatic collections off for so many seconds at most; 0 ends that."""
 
 
-def routes(subject: Subject) -> list[web.RouteDef]:
-    """Return the pages for a server to add. Who may see them is for the server to say.
+def routes(subject: Subject, access: Access) -> list[web.RouteDef]:
+    """Return the pages for a server to add, for those who have access.
 
     What changes something is a POST with a body of JSON, so that no page in a browser can make it.
     """
@@ -99,24 +104,26 @@ def routes(subject: Subject) -> list[web.RouteDef]:
         return web.json_response({})
 
     return [
-        web.get(PATH, counts),
-        web.post(f"{PATH}/explain", _checked(explain)),
-        web.post(f"{PATH}/collections", _checked(collect)),
+        web.get(PATH, _guarded(counts, access), allow_head=False),
+        web.post(f"{PATH}/explain", _guarded(explain, access)),
+        web.post(f"{PATH}/collections", _guarded(collect, access)),
     ]
 
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def _checked(handler: _Handler) -> _Handler:
-    async def checked(request: web.Request) -> web.StreamResponse:
+def _guarded(handler: _Handler, access: Access) -> _Handler:
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        host, authorization = request.headers.get("Host", ""), request.headers.get("Authorization", "")
+        if refusal := access.refusal(host, authorization, "", time.monotonic()):
+            return web.Response(status=403, text=f"{refusal}\n")
         try:
             return await handler(request)
         except (ValueError, TypeError, KeyError) as error:
-            text = f"should be what lowtide audit sends, is not: {error}\n"
-            return web.Response(status=400, text=text)
+            return web.Response(status=400, text=f"should be what lowtide audit sends: {error}\n")
 
-    return checked
+    return guarded
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
@@ -129,4 +136,25 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 
 async def _off_loop(function: Callable[[], Any]) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, function)
+    """Run a function in a thread of its own: it may wait for a loop, and nothing else may wait for it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def tell(settle: Callable[[Any], None], value: Any) -> None:
+        if not done.done():
+            settle(value)
+
+    def run() -> None:
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001 (handed to the one who asked)
+            answer = (done.set_exception, error)
+        else:
+            answer = (done.set_result, result)
+        with contextlib.suppress(RuntimeError):  # the server has closed meanwhile
+            loop.call_soon_threadsafe(tell, *answer)
+
+    thread = threading.Thread(target=run, name="lowtide-subject", daemon=True)
+    OWN.add(thread)
+    thread.start()
+    return await done
