@@ -27,13 +27,9 @@ FLOORS = {
 
 HOMES = {
     "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
-    "aiohttp": (
-        "lowtide.publish.server",
-        "lowtide.publish.subject",
-        "lowtide.attach",
-        "lowtide.hunt",
-        "lowtide.demo",
-    ),
+    "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
+    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
+    "_pytest": ("lowtide.hunt.pytest_items",),
     "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
 }
 

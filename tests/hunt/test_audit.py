@@ -7,7 +7,7 @@ import threading
 from xml.etree import ElementTree as ET
 
 import pytest
-from lowtide.hunt import report
+from lowtide.hunt import audit_report as report
 from lowtide.hunt.plan import Call, Expected, Plan, Request
 from lowtide.hunt.session import Session
 

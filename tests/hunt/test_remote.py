@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from lowtide.hunt import report
+from lowtide.hunt import audit_report as report
 from lowtide.hunt.plan import Plan, Request
 from lowtide.hunt.session import Session
 

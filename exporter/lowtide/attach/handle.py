@@ -11,13 +11,16 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
+from lowtide.attach.desk import Desk
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.attach.subject import Subject
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
+from lowtide.publish.page.site import Site
 from lowtide.publish.server import Server
+from lowtide.publish.subject import routes
 from lowtide.settings import UNSET, Settings, Unset, load
 
 _IN_LOOP_WITHIN = 10.0
@@ -141,13 +144,19 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     loop: asyncio.AbstractEventLoop | None = None,
     aged_after: float | str | Unset = UNSET,
     max_origins: int | Unset = UNSET,
+    stray_after: float | str | Unset = UNSET,
+    max_flows: int | Unset = UNSET,
     token: str | None = None,
+    protect_metrics: bool | Unset = UNSET,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
-    ``aged_after`` is in seconds, or text such as ``"10m"``. What isn't given comes from ``LOWTIDE_…`` environment
-    variables (``LOWTIDE_PORT``), then from the YAML file that ``LOWTIDE_CONFIG`` names, then from the defaults.
+    ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
+    metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
+    metrics do too.
+    What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
+    ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
 
     Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
@@ -155,8 +164,10 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     Call it in the loop's thread; from another one it waits until the loop lets it in.
     """
     target = loop or _running_loop()
-    given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
-    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins, "token": token})
+    given: dict[str, object] = {"service": service, "version": version, "revision": revision}
+    given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
+    given |= {"aged_after": aged_after, "stray_after": stray_after}
+    settings = load(given | {"max_origins": max_origins, "max_flows": max_flows})
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -197,7 +208,7 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins")
+_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:
@@ -223,8 +234,10 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            subject = Subject(lambda: recorders)
-            exporter.server = Server(settings.host, settings.port, registry, subject, settings.token)
+            audited = routes(Subject(lambda: recorders))
+            guard = settings.protect_metrics
+            site = Site(Desk(recorders), settings.token, protect_metrics=guard, others=audited)
+            exporter.server = Server(settings.host, settings.port, registry, site)
         except BaseException:
             _state.release(exporter, None)
             raise

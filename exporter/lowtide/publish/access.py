@@ -20,7 +20,7 @@ class Access:
 
     def __init__(self, address: str, token: str = "") -> None:
         self._address = address
-        self._token = token.encode("utf-8", "surrogateescape")
+        self._token = token.encode("utf-8", "surrogatepass")
         self._loopback = _is_loopback(address)
 
     @property
@@ -46,7 +46,7 @@ class Access:
 
     def is_token(self, candidate: str) -> bool:
         """Compare with the token, in a time that tells nothing about it."""
-        given = candidate.encode("utf-8", "surrogateescape")
+        given = candidate.encode("utf-8", "surrogatepass")
         # Digests are of one length: compare_digest would tell the token's.
         return bool(self._token) and hmac.compare_digest(sha256(given).digest(), sha256(self._token).digest())
 

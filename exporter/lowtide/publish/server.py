@@ -1,4 +1,4 @@
-"""The server: ``/metrics`` from a thread and a loop of its own, whatever the application's loop does."""
+"""The server: metrics and debug pages from a thread and a loop of its own, whatever the application's loop does."""
 
 import asyncio
 import errno
@@ -11,8 +11,7 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
-from lowtide.publish.access import Access
-from lowtide.publish.subject import Subject, routes
+from lowtide.publish.page.site import Site
 from lowtide.record.threads import OWN
 
 _BACKLOG = 256
@@ -23,17 +22,10 @@ _STOP_WITHIN = 0.5
 class Server:
     """Serves one registry over HTTP. Made and closed from any thread; ``url`` says where."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        registry: CollectorRegistry,
-        subject: Subject | None = None,
-        token: str = "",
-    ) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, site: Site | None = None) -> None:
         """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
         self._registry = registry
-        self._subject, self._token = subject, token
+        self._site = site
         self._socket = _listen(host, port)
         self.host, self.port = host, self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
@@ -60,6 +52,8 @@ class Server:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
         # A scrape that hangs in somebody's collector must not keep us; its thread ends when it does.
+        if self._site is not None:
+            self._site.close()
         self._scrapes.shutdown(wait=not self._scraping, cancel_futures=True)
 
     def abandon(self) -> None:
@@ -86,9 +80,8 @@ class Server:
                 web.get("/-/ready", self._ready),
             ]
         )
-        if self._subject is not None:
-            access = Access(self._socket.getsockname()[0], self._token)
-            application.add_routes(routes(self._subject, access))
+        if self._site is not None:
+            self._site.attach(application, self._socket.getsockname()[0])
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
@@ -130,7 +123,7 @@ class Server:
         return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text="lowtide\n\n/metrics\n/-/healthy\n/-/ready\n")
+        return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="healthy\n")
