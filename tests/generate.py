@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lowtide.publish.catalog import CATALOG
 
+from dashboards import build
 from tests.publish.test_page import GOLDEN, golden_page
 
 README = Path(__file__).parents[1] / "README.md"
@@ -30,6 +31,7 @@ def with_table(readme: str) -> str:
 
 def main() -> None:
     README.write_text(with_table(README.read_text()))
+    build.main()
     loop = asyncio.new_event_loop()
     GOLDEN.write_text(golden_page(loop))
     loop.close()

@@ -15,14 +15,18 @@ MODULES = {
 
 FLOORS = {
     "lowtide.settings": 0,
+    "lowtide.expected": 0,
     "lowtide.record": 1,
     "lowtide.judge": 2,
     "lowtide.publish": 3,
     "lowtide.attach": 4,
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
+    "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
+    "lowtide.aiohttp": 5,
+    "lowtide.asgi": 5,
 }
 
 HOMES = {
@@ -30,7 +34,14 @@ HOMES = {
     "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
     "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
     "_pytest": ("lowtide.hunt.pytest_items",),
-    "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
+    "bcrypt": ("lowtide.publish.basic_auth",),
+    "yaml": (
+        "lowtide.settings",
+        "lowtide.publish.marked",
+        "lowtide.alerting",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
 }
 
 

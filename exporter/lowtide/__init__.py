@@ -4,13 +4,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lowtide import aiohttp, asgi
     from lowtide.attach.handle import Lowtide, install
     from lowtide.hunt.no_leaks import LeakError, no_leaks
     from lowtide.judge.findings import Finding
     from lowtide.judge.proof import Proof, prove
     from lowtide.record.flows import detached, flow
 
-__all__ = ["Finding", "LeakError", "Lowtide", "Proof", "detached", "flow", "install", "no_leaks", "prove"]
+__all__ = [
+    "Finding",
+    "LeakError",
+    "Lowtide",
+    "Proof",
+    "aiohttp",
+    "asgi",
+    "detached",
+    "flow",
+    "install",
+    "no_leaks",
+    "prove",
+]
 __version__ = "0.1.0"
 
 # Imported when first asked for: pytest imports this package in every project where lowtide is installed.
@@ -27,7 +40,12 @@ _HOMES = {
 }
 
 
+_MODULES = {"aiohttp", "asgi"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"lowtide.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Kept, so that the next look-up costs nothing.

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yaml
 
+from lowtide.expected import ALLOWED, EntryError, Expected, expected
+
 
 class Unset(Enum):
     """The type of UNSET: says that an argument was not given, where None means something."""
@@ -36,8 +38,10 @@ class Settings:
     max_origins: int = 100
     stray_after: float = 30.0
     max_flows: int = 100
+    expected: tuple[Expected, ...] = ()
     token: str = field(default="", repr=False)
     protect_metrics: bool = False
+    web_config: str = ""
 
 
 def _text(value: Any) -> str:
@@ -47,6 +51,13 @@ def _text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError
+
+
+def _path(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError
+    return path
 
 
 def _port(value: Any) -> int | None:
@@ -117,8 +128,10 @@ _KINDS = {
     "max_origins": _COUNT,
     "stray_after": _DURATION,
     "max_flows": _COUNT,
+    "expected": _Kind(expected, ALLOWED),
     "token": _NAME,
     "protect_metrics": _Kind(_switch, "true or false"),
+    "web_config": _Kind(_path, "the path of a web configuration file"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
@@ -162,6 +175,8 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
         )
     try:
         return kind.parse(value)
+    except EntryError as error:
+        raise ValueError(f"{source.name}: {shown}{error}") from None
     except (ValueError, OverflowError):
         quoted = "something else" if key == "token" else repr(value)
         raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None

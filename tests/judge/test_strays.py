@@ -300,7 +300,7 @@ def test_flows_of_two_hundred_concurrent_tasks_keep_apart(on_stage):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
-def test_eager_tasks_belong_to_their_flow(on_stage):
+def test_eager_tasks_belong_to_their_flow():
     async def test(stage):
         stage.nursery.uninstall()
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
@@ -315,7 +315,11 @@ def test_eager_tasks_belong_to_their_flow(on_stage):
             stage.tasks.append(asyncio.create_task(serve()))
         assert _then_stray(stage) == {"outer": 1}
 
-    on_stage(test)
+    async def main():
+        async with flow_stage() as stage:
+            await test(stage)
+
+    asyncio.run(main())
 
 
 # Names.

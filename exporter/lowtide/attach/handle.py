@@ -3,7 +3,9 @@
 import asyncio
 import os
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from weakref import ref
 
@@ -18,6 +20,7 @@ from lowtide.attach.subject import Subject
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
+from lowtide.publish.guard import Guard
 from lowtide.publish.page.site import Site
 from lowtide.publish.server import Server
 from lowtide.publish.subject import routes
@@ -51,7 +54,7 @@ class Lowtide:
         return self._recorders().census.snapshot()
 
     def findings(self) -> list[Finding]:
-        """Say of each origin of this process with aged or proven tasks what is known, the worst first.
+        """Say of each origin of this process with aged, stray or proven tasks what is known, the worst first.
 
         Safe from any thread. One task of each origin is looked at in its loop's thread, half a millisecond each;
         a loop that stands still for a second has findings without that.
@@ -70,6 +73,7 @@ class Lowtide:
             if self in _state.handles:
                 _state.handles.remove(self)
                 _state.release(self._exporter, self._recorded)
+            _state.drop_ended()  # asyncio.run closes a loop without closing us
 
     def __enter__(self) -> "Lowtide":
         return self
@@ -146,28 +150,32 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     max_origins: int | Unset = UNSET,
     stray_after: float | str | Unset = UNSET,
     max_flows: int | Unset = UNSET,
+    expected: Mapping[str, str] | Sequence[Mapping[str, str]] | Unset = UNSET,
     token: str | None = None,
     protect_metrics: bool | Unset = UNSET,
+    web_config: str | Path | None = None,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
     ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
     metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
-    metrics do too.
+    metrics do too. ``web_config`` names a file in Prometheus' web configuration format, with TLS and passwords.
+    ``expected`` are origins whose tasks may outlive their flow, such as ``{"shop.rules:refresh": "reason"}``.
     What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
     ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
 
     Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
-    or that contradicts an earlier call. Nothing stays installed then.
+    or that contradicts an earlier call, ImportError if passwords need a package. Nothing stays installed then.
     Call it in the loop's thread; from another one it waits until the loop lets it in.
     """
     target = loop or _running_loop()
     given: dict[str, object] = {"service": service, "version": version, "revision": revision}
     given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
     given |= {"aged_after": aged_after, "stray_after": stray_after}
-    settings = load(given | {"max_origins": max_origins, "max_flows": max_flows})
+    given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
+    settings = load(given | {"expected": expected})
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -194,21 +202,31 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
     else:
         _check_agreement(recorders.settings, settings)
     exporter = _exporter(recorders, settings, registry)
+    recorded: RecordedLoop | None = None
     try:
         if _state.recorders is None:
+            _state.recorders = recorders  # first, so that whatever interrupts the start, it is stopped
             recorders.start()
-            _state.recorders = recorders
         recorded = in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        handle = Lowtide(loop, exporter, recorded)
     except BaseException:
-        _state.release(exporter, None)
+        _state.release(exporter, recorded)
         raise
-    handle = Lowtide(loop, exporter, recorded)
     _state.handles.append(handle)
     return handle
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
+_OF_THE_PROCESS = (
+    "service",
+    "version",
+    "revision",
+    "aged_after",
+    "max_origins",
+    "stray_after",
+    "max_flows",
+    "expected",
+)
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:
@@ -234,20 +252,26 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            audited = routes(Subject(lambda: recorders))
-            guard = settings.protect_metrics
-            site = Site(Desk(recorders), settings.token, protect_metrics=guard, others=audited)
-            exporter.server = Server(settings.host, settings.port, registry, site)
+            exporter.server = _server(recorders, settings, settings.port, registry)
         except BaseException:
             _state.release(exporter, None)
             raise
     return exporter
 
 
+def _server(recorders: Recorders, settings: Settings, port: int, registry: CollectorRegistry) -> Server:
+    guard = Guard(settings.web_config) if settings.web_config else None
+    audited = routes(Subject(lambda: recorders))
+    site = Site(Desk(recorders), settings.token, protect_metrics=settings.protect_metrics, others=audited)
+    return Server(settings.host, port, registry, site=site, guard=guard)
+
+
 def _serves(server: Server | None, settings: Settings) -> bool:
     if settings.port is None:
         return True
-    return server is not None and server.host == settings.host and settings.port in {0, server.port}
+    if server is None or server.host != settings.host or settings.port not in {0, server.port}:
+        return False
+    return settings.web_config == (server.guard.path if server.guard else "")
 
 
 def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collector]:

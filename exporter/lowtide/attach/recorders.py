@@ -8,10 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from prometheus_client.metrics_core import Metric as Family
 
 from lowtide.attach.prover import Prover
+from lowtide.attach.routes import NAMING
+from lowtide.expected import reason_for
 from lowtide.judge.census import Census, MeasuredLoop
 from lowtide.judge.docket import Docket
 from lowtide.judge.strays import Strays
@@ -74,7 +77,11 @@ class Recorders:
         self.census = Census(
             aged_after=settings.aged_after,
             max_origins=settings.max_origins,
-            strays=Strays(stray_after=settings.stray_after, ledger=self._ledger),
+            strays=Strays(
+                stray_after=settings.stray_after,
+                ledger=self._ledger,
+                expected=cache(lambda origin: bool(self.expectation(origin))),
+            ),
         )
         self._threads = Threads()
         self._threads_lock = threading.Lock()
@@ -145,6 +152,7 @@ class Recorders:
             (parts.threads, self._gather_threads),
             (parts.gc, lambda: gc_families(self.pauses)),
             (parts.proof, lambda: proof_families(self.stranded())),
+            (NAMING, tuple),  # it works in requests, and publishes nothing itself
         ]
         return Collector(gathers, {"heap_pass": self._last_heap_pass})
 
@@ -154,6 +162,10 @@ class Recorders:
         for recorded in self.loops:
             total.update(recorded.prover.counts())
         return total
+
+    def expectation(self, origin: Origin) -> str:
+        """Return the reason why tasks of an origin are expected to outlive their flow; nothing if they aren't."""
+        return reason_for(self.settings.expected, origin.coroutine, origin.spawner)
 
     def _last_heap_pass(self) -> float:
         """Tell how many seconds the last pass over the heap took, which asks for the holders of proven tasks."""
@@ -202,8 +214,13 @@ class Recorders:
     def _note_tide(self) -> None:
         now = time.monotonic()
         if self.tide.is_due(now):
-            blocked = sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
-            self.tide.add(now, self.census.loop_counts(), sum(self.pauses.sums), blocked)
+            # What another part has to tell may be missing, and is that part's failure.
+            paused = self.parts.gc.attempt(lambda: sum(self.pauses.sums)) or 0.0
+            blocked = self.parts.loops.attempt(self._blocked) or 0.0
+            self.tide.add(now, self.census.loop_counts(), paused, blocked)
+
+    def _blocked(self) -> float:
+        return sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
 
     def thread_ages(self, now: float) -> dict[int, float]:
         """Tell since how many seconds each live thread but ours has been seen, by ident. Safe from any thread."""

@@ -18,12 +18,14 @@ from typing import Any, TypeGuard
 
 from lowtide.attach.inquiry import in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.belonging import currents
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.evidence import THREAD, Evidence, advice_on
 from lowtide.judge.findings import spawning_line
 from lowtide.judge.proof import Proof, prove
 from lowtide.judge.waits import Place
 from lowtide.publish.subject import Counts, Kind
+from lowtide.record.flows import DETACHED
 from lowtide.record.origins import Origin
 from lowtide.record.stacks import innermost_user_frame
 from lowtide.record.tasks import TaskRef
@@ -141,7 +143,8 @@ def _explain(recorders: Recorders, recorded: RecordedLoop, origin: Origin, most:
     if not proofs:
         return None
     made_at = next(_spawning_lines(recorded, origin), None)
-    return replace(_sum_up(proofs), made_at=made_at)
+    detached = sum(flow is not None and flow.name == DETACHED for flow in currents(references))
+    return replace(_sum_up(proofs), made_at=made_at, detached=detached)
 
 
 def _prove(references: list[TaskRef]) -> list[Proof]:

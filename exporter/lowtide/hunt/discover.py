@@ -47,6 +47,20 @@ class Route:
     body: Any = None
 
 
+def from_service(service: Any) -> list[Route]:
+    """List the routes of an aiohttp application, or of an ASGI one that describes itself, as FastAPI's do.
+
+    Raises ValueError for one that doesn't.
+    """
+    if isinstance(service, web.Application):
+        return from_application(service)
+    if callable(getattr(service, "openapi", None)):
+        return from_openapi(service.openapi())
+    raise ValueError(
+        f"{type(service).__name__} doesn't tell its routes: run it, and use --from-openapi, or write flows by hand"
+    )
+
+
 def from_application(app: web.Application) -> list[Route]:
     """List the routes of an aiohttp application, also of those inside it."""
     found: dict[tuple[str, str], Route] = {}

@@ -1,7 +1,6 @@
 """The site: the routes of /debug on the server, and who may take them."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from lowtide.publish.page.rows import query_of
 from lowtide.publish.page.source import Source
 from lowtide.publish.page.template import refused_page
 from lowtide.publish.page.views import Views
-from lowtide.record.threads import OWN
+from lowtide.record.threads import mark_own
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,7 +57,7 @@ class Site:
         self._protect_metrics = protect_metrics
         self._access = Access("", token)
         self._busy = 0
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lowtide-page", initializer=_mark_own)
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lowtide-page", initializer=mark_own)
 
     def attach(self, application: web.Application, address: str) -> None:
         """Add the routes to a server's application that is bound to an address, and guard them."""
@@ -204,10 +203,6 @@ class Site:
 
 async def _to_tasks(_: web.Request) -> web.Response:
     raise web.HTTPFound("/debug/tasks")
-
-
-def _mark_own() -> None:
-    OWN.add(threading.current_thread())
 
 
 def _now() -> float:
