@@ -4,25 +4,28 @@ Safe from any thread. Nothing here waits for a loop but the explanations, and th
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, TypeGuard
 
 from lowtide.attach.inquiry import in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.belonging import currents
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.evidence import THREAD, Evidence, advice_on
 from lowtide.judge.findings import spawning_line
 from lowtide.judge.proof import Proof, prove
 from lowtide.judge.waits import Place
 from lowtide.publish.subject import Counts, Kind
+from lowtide.record.flows import DETACHED
 from lowtide.record.origins import Origin
 from lowtide.record.stacks import innermost_user_frame
 from lowtide.record.tasks import TaskRef
@@ -35,10 +38,18 @@ _DIGITS = re.compile(r"\d+")
 
 
 class Subject:
-    """This process, as an audit sees it. ``recorders`` returns what records it now."""
+    """This process, as an audit sees it. ``recorders`` returns what records it now.
 
-    def __init__(self, recorders: Callable[[], Recorders]) -> None:
+    ``thread_births`` are the lines that started threads, where somebody has noted them.
+    """
+
+    def __init__(
+        self,
+        recorders: Callable[[], Recorders],
+        thread_births: Mapping[threading.Thread, Place] = MappingProxyType({}),
+    ) -> None:
         self._recorders = recorders
+        self._thread_births = thread_births
         self._lease = _Lease()
 
     def counts(self) -> Counts:
@@ -69,14 +80,17 @@ class Subject:
         if not alike:
             return None
         frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
-        found = map(_line, (frames.get(thread.ident or 0) for thread in reversed(alike)))
-        evidence = Evidence(len(alike), where=next(filter(None, found), None), advice=THREAD)
+        where = _line(frames.get(alike[-1].ident or 0))
         frames.clear()  # our own frame is among them: the circle would keep all of them
-        return evidence
+        made_at = self._thread_births.get(alike[-1])
+        return Evidence(len(alike), where=where, made_at=made_at, advice=THREAD)
 
     def collect(self) -> None:
-        """Run a full garbage collection."""
-        gc.collect()
+        """Run a full garbage collection, in a loop's thread: what it closes may well expect to be there."""
+        loops = [loop for recorded in self._recorders().loops if (loop := recorded.count.loop()) is not None]
+        with contextlib.suppress(TimeoutError):
+            if loops:
+                in_loop(loops[0], gc.collect, _EXPLAIN_WITHIN)
 
     def hold_collections(self, seconds: float) -> None:
         """Switch automatic collections off for so many seconds at most; 0 ends that."""
@@ -111,7 +125,7 @@ def _name(thread: threading.Thread) -> str:
 
 
 def _line(innermost: FrameType | None) -> Place | None:
-    frame = innermost_user_frame(innermost, None)
+    frame = innermost_user_frame(innermost, None) or innermost
     return (
         None if frame is None else Place(frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno)
     )
@@ -129,7 +143,8 @@ def _explain(recorders: Recorders, recorded: RecordedLoop, origin: Origin, most:
     if not proofs:
         return None
     made_at = next(_spawning_lines(recorded, origin), None)
-    return replace(_sum_up(proofs), made_at=made_at)
+    detached = sum(flow is not None and flow.name == DETACHED for flow in currents(references))
+    return replace(_sum_up(proofs), made_at=made_at, detached=detached)
 
 
 def _prove(references: list[TaskRef]) -> list[Proof]:

@@ -68,7 +68,7 @@ class Audit:
         async with self._watched.without_collections():
             before = await self._watched.counts()
             await self._warm_up()
-            await self._settler.settle(before)
+            await self._settler.rest(before)
             idle = await self._audit(IDLE)
             self._background = {leak.thing for leak in idle.leaks}
             if idle.leaks:
@@ -104,7 +104,10 @@ class Audit:
         while len(rounds) < rounds_needed(rounds, self._plan.rounds):
             failures += await self._round(flow)
             settled = await self._settler.settle(last)
-            rounds.append(Round(grown(last, settled.counts, self._is_ignored), settled.evidence))
+            growth = grown(last, settled.counts, self._is_ignored)
+            excused = {thing for thing, evidence in settled.evidence.items() if evidence.excused}
+            kept = {thing: more for thing, more in growth.items() if thing not in excused}
+            rounds.append(Round(kept, settled.evidence))
             last = settled.counts
         found = leaks(rounds, await self._lost(first) if suspects(rounds) else {})
         return FlowReport(

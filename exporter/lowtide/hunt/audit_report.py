@@ -1,6 +1,7 @@
 """The report of an audit: as text to paste into a chat, as JSON, and as JUnit's XML for a CI server."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,12 @@ from lowtide.judge.waits import Place
 
 _HEAD = ("flow", "before", "after", "per round", "verdict")
 _WIDEST_NAME = 46
+_WIDTH = 110
+_HANGING: dict[str, Any] = {
+    "subsequent_indent": " " * 14,
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
 
 
 def text(report: Report) -> str:
@@ -54,7 +61,8 @@ def _verdict(flow: FlowReport) -> str:
 def _summary(report: Report) -> str:
     leaking = len(report.leaking)
     failed = sum(flow.verdict == FAILED for flow in report.flows)
-    parts = [f"{leaking} of {len(report.flows)} flows leak{'s' if leaking == 1 else ''}"]
+    flows = len(report.flows)
+    parts = [f"{leaking} of {flows} flow{'s' * (flows != 1)} leak{'s' * (leaking == 1 or flows == 1)}"]
     parts += [f"{failed} failed"] if failed else []
     missing = report.planned - len(report.flows)
     parts += [f"{missing} not run"] if missing > 0 else []
@@ -66,7 +74,9 @@ def _details(flow: FlowReport) -> Iterator[str]:
         yield f"  failed    {count} of {flow.runs} runs: {why}"
     for leak in flow.leaks:
         yield f"  {title(leak.thing)}"
-        yield from (f"    {name:9} {value}" for name, value in _facts(leak) if value)
+        for name, value in _facts(leak):
+            if value:
+                yield textwrap.fill(f"    {name:9} {value}", _WIDTH, **_HANGING)
 
 
 def _facts(leak: Leak) -> list[tuple[str, str]]:

@@ -127,7 +127,7 @@ def _print(found: "Report", options: argparse.Namespace) -> None:
 
 def _write_first(options: argparse.Namespace) -> int:
     from lowtide.hunt import discover
-    from lowtide.hunt.serving import loaded
+    from lowtide.hunt.serving import application
 
     path = Path(options.file)
     if path.exists():
@@ -135,7 +135,7 @@ def _write_first(options: argparse.Namespace) -> int:
     if options.discover:
         service, routes = (
             options.service or options.discover,
-            discover.from_application(loaded(options.discover)),
+            discover.from_service(application(options.discover)),
         )
     else:
         service = options.service or discover.base_url(options.from_openapi)

@@ -47,6 +47,20 @@ class Route:
     body: Any = None
 
 
+def from_service(service: Any) -> list[Route]:
+    """List the routes of an aiohttp application, or of an ASGI one that describes itself, as FastAPI's do.
+
+    Raises ValueError for one that doesn't.
+    """
+    if isinstance(service, web.Application):
+        return from_application(service)
+    if callable(getattr(service, "openapi", None)):
+        return from_openapi(service.openapi())
+    raise ValueError(
+        f"{type(service).__name__} doesn't tell its routes: run it, and use --from-openapi, or write flows by hand"
+    )
+
+
 def from_application(app: web.Application) -> list[Route]:
     """List the routes of an aiohttp application, also of those inside it."""
     found: dict[tuple[str, str], Route] = {}
@@ -56,8 +70,17 @@ def from_application(app: web.Application) -> list[Route]:
         if isinstance(route.resource, web.StaticResource):
             continue
         path, variables = _template(route.resource.canonical)
-        found.setdefault((route.method, path), Route(route.method, path, dict.fromkeys(variables, "example")))
+        values = dict.fromkeys(variables, _fitting(route.resource, path))
+        found.setdefault((route.method, path), Route(route.method, path, values))
     return list(found.values())
+
+
+def _fitting(resource: web.AbstractResource, path: str) -> Any:
+    """Find an example that a path's patterns let through: a word, a number, an identifier."""
+    pattern = resource.get_info().get("pattern")
+    candidates = (_EXAMPLES["string"], _EXAMPLES["integer"], _FORMATS["uuid"], _FORMATS["date"])
+    fitting = (each for each in candidates if pattern and pattern.fullmatch(_VARIABLE.sub(str(each), path)))
+    return next(fitting, candidates[0])
 
 
 def _template(path: str) -> tuple[str, list[str]]:

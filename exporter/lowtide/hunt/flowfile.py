@@ -110,10 +110,13 @@ def _plan(reader: _Reader) -> Plan:
 def _check_names(reader: _Reader, node: yaml.Node, flows: tuple[Flow, ...]) -> None:
     if not flows:
         raise reader.error(node, "flows should have at least one flow, is []")
-    names = [flow.name for flow in flows]
-    for item, name in zip(reader.items(node, "flows"), names, strict=True):
-        if names.count(name) > 1:
-            raise reader.error(item, f"two flows are called {name!r}: give one of them another name:")
+    seen: set[str] = set()
+    for item, flow in zip(reader.items(node, "flows"), flows, strict=True):
+        if flow.name in seen:
+            raise reader.error(
+                item, f"another flow is called {flow.name!r} too: give one of them a name: of its own"
+            )
+        seen.add(flow.name)
 
 
 def _flow(reader: _Reader, node: yaml.Node, where: str, shared: Mapping[str, Any]) -> Flow:

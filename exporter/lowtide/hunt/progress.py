@@ -12,8 +12,9 @@ _WIDTH = 24
 
 
 @contextlib.contextmanager
-def progress(total: int, stream: TextIO = sys.stderr) -> Iterator[Show]:
-    """Give a function that shows how many flows are done and which one runs."""
+def progress(total: int) -> Iterator[Show]:
+    """Give a function that shows on stderr how many flows are done and which one runs."""
+    stream = sys.stderr
     if not stream.isatty():
         yield silent
         return

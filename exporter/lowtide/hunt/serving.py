@@ -18,6 +18,7 @@ from lowtide.attach.recorders import Recorders
 from lowtide.attach.subject import Subject
 from lowtide.hunt.asgi import bridge
 from lowtide.hunt.driver import imported
+from lowtide.hunt.thread_births import noted
 from lowtide.record.threads import OWN
 from lowtide.settings import Settings
 
@@ -33,6 +34,15 @@ def loaded(target: str) -> web.Application:
 
     Raises ValueError where there is none, and whatever its module or factory raises.
     """
+    found = application(target)
+    return found if isinstance(found, web.Application) else bridge(found)
+
+
+def application(target: str) -> Any:
+    """Import a service as it is: an aiohttp application, or something that can be called as an ASGI one.
+
+    Raises ValueError where there is none, and whatever its module or factory raises.
+    """
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # as `python -m` does, and every server of ASGI
     found = imported(target.removesuffix("()"))
@@ -40,10 +50,8 @@ def loaded(target: str) -> web.Application:
         found = found()
     if inspect.iscoroutine(found):
         found = asyncio.run(found)
-    if isinstance(found, web.Application):
+    if isinstance(found, web.Application) or callable(found):
         return found
-    if callable(found):
-        return bridge(found)
     raise ValueError(
         f"{target!r} should be an aiohttp or ASGI application, or a factory of one, is {type(found).__name__}"
     )
@@ -68,7 +76,8 @@ def recording(loop: asyncio.AbstractEventLoop) -> Iterator[Subject]:
     recorders.start()
     try:
         recorders.add(loop)
-        yield Subject(lambda: recorders)
+        with noted() as thread_births:
+            yield Subject(lambda: recorders, thread_births)
     finally:
         recorders.stop()
 

@@ -45,7 +45,7 @@ class Session:
             loop = asyncio.get_running_loop()
             with recording(loop) as subject:
                 async with serving(app) as url:
-                    self._audit = Audit(self._plan, Here(subject), FlowDriver(url, loop), show)
+                    self._audit = Audit(self._plan, Here(subject, loop), FlowDriver(url, loop), show)
                     return await beside(self._audit.run)
 
         return asyncio.run(here())

@@ -17,6 +17,8 @@ _QUIET = 0.15
 _APART = 1.0
 """Seconds between two looks that have to agree before anything is called proven."""
 _LOOK_EVERY = 0.4
+_AT_REST = 2.0
+"""Seconds without a change after which a warm-up is over: letters and retries take as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class _Wait:
         self.first_proof = {thing: self.first_proof.get(thing, now) for thing in proofs}
 
     def is_over(self) -> bool:
-        """Say whether all that is left is proven to be stuck, twice."""
-        proven = {thing for thing, each in self.confirmed().items() if each.stuck}
+        """Say whether all that is left is proven to be stuck, twice, or meant to stay."""
+        proven = {thing for thing, each in self.confirmed().items() if each.stuck or each.excused}
         return bool(self.surplus) and self.surplus.keys() <= proven
 
     def confirmed(self) -> dict[Thing, Evidence]:
@@ -90,6 +92,21 @@ class Settler:
                     return Settled(counts, wait.confirmed())
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def rest(self, before: Counts) -> None:
+        """Wait until nothing has grown since ``before``, or what has stays as it is for a while, or for the limit.
+
+        After a warm-up connections and caches stay, and nobody need be asked why.
+        """
+        began = time.monotonic()
+        wait, now = _Wait(since=began), began
+        while now - began < self._limit and now - wait.since < _AT_REST:
+            surplus = grown(before, await self._watched.counts(), self._is_ignored)
+            if not surplus:
+                return
+            await asyncio.sleep(_LONGEST_PAUSE)
+            now = time.monotonic()
+            wait.count(surplus, now)
 
     async def _look(self, wait: _Wait) -> None:
         began = time.monotonic()

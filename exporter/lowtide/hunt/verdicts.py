@@ -149,7 +149,7 @@ def leaks(rounds: Sequence[Round], lost: Mapping[Thing, int]) -> tuple[Leak, ...
             tuple(each.growth.get(thing, 0) for each in rounds),
             _named(rounds, thing),
             _best(each.evidence.get(thing) for each in rounds),
-            lost.get(thing, 0),
+            min(lost.get(thing, 0), sum(each.growth.get(thing, 0) for each in rounds)),
         )
         for thing in sorted(suspects(rounds), key=title)
     )

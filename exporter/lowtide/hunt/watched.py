@@ -1,5 +1,6 @@
 """The watched process: what an audit counts, in this process or in another one that has lowtide installed."""
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from lowtide.attach.subject import Subject
 from lowtide.hunt.verdicts import Thing
 from lowtide.judge.evidence import Evidence
 from lowtide.publish.subject import LONGEST_HOLD, PATH, Counts
+from lowtide.record.destroyed import MESSAGE as DESTROYED
 
 HINT = "call lowtide.install() in the service, and say with debug: or --debug where it serves its metrics"
 _GC_LEFT_ON = (
@@ -41,8 +43,9 @@ class Watched(Protocol):
 class Here:
     """The audit's own process."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, loop: asyncio.AbstractEventLoop) -> None:
         self._subject = subject
+        self._loop = loop
 
     async def counts(self) -> Counts:
         """Count tasks and threads now."""
@@ -55,8 +58,23 @@ class Here:
         return self._subject.explain(thing, most)
 
     async def collect(self) -> None:
-        """Run a full garbage collection."""
-        self._subject.collect()
+        """Run a full garbage collection. What it destroys is counted, and needs no line of asyncio's on stderr."""
+        previous = self._loop.get_exception_handler()
+
+        def quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if context.get("message") == DESTROYED:
+                return
+            if previous is None:
+                loop.default_exception_handler(context)
+            else:
+                previous(loop, context)
+
+        self._loop.set_exception_handler(quiet)
+        try:
+            self._subject.collect()
+        finally:
+            if self._loop.get_exception_handler() is quiet:
+                self._loop.set_exception_handler(previous)
 
     @contextlib.asynccontextmanager
     async def without_collections(self) -> AsyncIterator[None]:

@@ -13,14 +13,15 @@ NO_SENDER = "no sender"
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What is wrong, in which of the three shapes that can be, and what to change."""
+    """What is wrong, in which of the three shapes that can be if it is one of them, and what to change."""
 
     wrong: str
     shapes: tuple[str, ...]
     change: str
 
     def __str__(self) -> str:
-        return f"{self.wrong} ({' or '.join(self.shapes)}): {self.change}"
+        shapes = f" ({' or '.join(self.shapes)})" if self.shapes else ""
+        return f"{self.wrong}{shapes}: {self.change}"
 
 
 _SENDING = (NO_RECEIVER, RECEIVER_SKIPPED)

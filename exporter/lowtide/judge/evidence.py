@@ -26,13 +26,14 @@ THREAD = Advice(
 class Evidence:
     """What the youngest tasks of an origin show, or the threads of a name. Counts are of those looked at.
 
-    ``unwakeable`` and ``cancel_only`` are those proven, by grade. ``why`` is about one of them, a proven one if
-    there is any.
+    ``unwakeable`` and ``cancel_only`` are those proven, by grade, ``detached`` those made in ``detached()``.
+    ``why`` is about one of them, a proven one if there is any.
     """
 
     seen: int
     unwakeable: int = 0
     cancel_only: int = 0
+    detached: int = 0
     waiting_on: str = ""
     where: Place | None = None
     made_at: Place | None = None
@@ -44,6 +45,11 @@ class Evidence:
     def stuck(self) -> bool:
         """Say whether all that were looked at are proven, so that there is nothing to wait for."""
         return self.seen > 0 and self.unwakeable + self.cancel_only >= self.seen
+
+    @property
+    def excused(self) -> bool:
+        """Say whether all that were looked at are meant to outlive their flow; what is stuck for ever is not."""
+        return self.detached >= self.seen > 0 and not self.unwakeable
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``json.dumps`` takes."""

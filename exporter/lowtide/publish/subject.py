@@ -1,7 +1,9 @@
 """What an audit asks a process, and the pages on which lowtide's server answers."""
 
 import asyncio
+import contextlib
 import json
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 
 from lowtide.judge.evidence import Evidence
+from lowtide.record.threads import OWN
 
 PATH = "/debug/audit"
 LONGEST_HOLD = 300.0
@@ -71,7 +74,7 @@ class Subject(Protocol):
 
 
 def routes(subject: Subject) -> list[web.RouteDef]:
-    """Return the pages for a server to add. Who may see them is for the server to say.
+    """Return the pages, for a server that guards what is under ``/debug``.
 
     What changes something is a POST with a body of JSON, so that no page in a browser can make it.
     """
@@ -99,7 +102,7 @@ def routes(subject: Subject) -> list[web.RouteDef]:
         return web.json_response({})
 
     return [
-        web.get(PATH, counts),
+        web.get(PATH, counts, allow_head=False),
         web.post(f"{PATH}/explain", _checked(explain)),
         web.post(f"{PATH}/collections", _checked(collect)),
     ]
@@ -113,8 +116,7 @@ def _checked(handler: _Handler) -> _Handler:
         try:
             return await handler(request)
         except (ValueError, TypeError, KeyError) as error:
-            text = f"should be what lowtide audit sends, is not: {error}\n"
-            return web.Response(status=400, text=text)
+            return web.Response(status=400, text=f"should be what lowtide audit sends: {error}\n")
 
     return checked
 
@@ -129,4 +131,25 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 
 async def _off_loop(function: Callable[[], Any]) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, function)
+    """Run a function in a thread of its own: it may wait for a loop, and nothing else may wait for it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def tell(settle: Callable[[Any], None], value: Any) -> None:
+        if not done.done():
+            settle(value)
+
+    def run() -> None:
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001 (handed to the one who asked)
+            answer = (done.set_exception, error)
+        else:
+            answer = (done.set_result, result)
+        with contextlib.suppress(RuntimeError):  # the server has closed meanwhile
+            loop.call_soon_threadsafe(tell, *answer)
+
+    thread = threading.Thread(target=run, name="lowtide-subject", daemon=True)
+    OWN.add(thread)
+    thread.start()
+    return await done

@@ -16,7 +16,7 @@ from lowtide.record.origins import coroutine_name
 from lowtide.record.part import Part
 from lowtide.record.tasks import Nursery
 
-_MESSAGE = "Task was destroyed but it is pending!"
+MESSAGE = "Task was destroyed but it is pending!"
 _MOST = 100_000
 """Notes kept between two censuses."""
 
@@ -51,7 +51,7 @@ class Destroyed:
         note, attempt, loop_ref = self._note, self._part.attempt, self._loop
 
         def lowtide_call_exception_handler(context: dict[str, Any]) -> None:
-            if context.get("message") == _MESSAGE:
+            if context.get("message") == MESSAGE:
                 attempt(note, context.get("task"))
             loop = loop_ref()
             if previous is not None:

@@ -1,7 +1,7 @@
 """The site: the routes of /debug on the server, and who may take them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -47,7 +47,16 @@ _HEADERS = {
 class Site:
     """The debug pages of one server."""
 
-    def __init__(self, source: Source, token: str = "", *, protect_metrics: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        token: str = "",
+        *,
+        protect_metrics: bool = False,
+        others: Sequence[web.RouteDef] = (),
+    ) -> None:
+        """Take what the pages show; ``others`` are routes under ``/debug`` that are guarded as the pages are."""
+        self._others = others
         self._views = Views(source)
         self._token = token
         self._protect_metrics = protect_metrics
@@ -70,6 +79,7 @@ class Site:
         )  # fmt: skip
         pages = [*zip(VIEWS, views, strict=True), ("/debug/static/{name}", self._static)]
         application.add_routes([web.get(path, handler) for path, handler in pages])
+        application.add_routes(self._others)
         application.add_routes(
             [
                 web.get("/debug", _to_tasks),

@@ -1,0 +1,133 @@
+"""A first flows.yaml, from an OpenAPI document or from routes: the audit can read it, and it fits."""
+
+import json
+
+import pytest
+from aiohttp import web
+from lowtide.hunt.discover import base_url, fetched, from_application, from_openapi, written
+from lowtide.hunt.flowfile import read
+
+from tests.hunt import services
+from tests.hunt.services import application
+
+
+@pytest.fixture
+def flows(tmp_path):
+    def of(routes):
+        path = tmp_path / "flows.yaml"
+        path.write_text(written("shop:app", routes))
+        return {flow.name: flow for flow in read(str(path)).flows}
+
+    return of
+
+
+def test_the_routes_of_an_application_become_flows(flows):
+    found = flows(from_application(application()))
+    assert len(found) == 12
+    assert found["POST /seen/{code}"].random == {"code": {"example": 1.0}}
+
+
+def test_a_variable_has_a_value_that_its_pattern_lets_through(flows):
+    assert flows(from_application(application()))["GET /number/{number}"].random == {"number": {1: 1.0}}
+
+
+def test_applications_inside_an_application_are_found_too(flows):
+    outer = web.Application()
+    outer.add_subapp("/shop", application())
+    assert "GET /shop/clean" in flows(from_application(outer))
+
+
+def test_files_and_catch_alls_are_left_out(tmp_path):
+    app = web.Application()
+    app.router.add_static("/static", tmp_path)
+    app.router.add_route("*", "/{tail:.*}", services.clean)
+    assert from_application(app) == []
+
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/items/{id}": {
+            "parameters": [{"name": "id", "in": "path", "schema": {"type": "integer", "minimum": 3}}],
+            "get": {
+                "parameters": [
+                    {"name": "verbose", "in": "query", "required": True, "schema": {"type": "boolean"}},
+                    {"name": "optional", "in": "query", "schema": {"type": "string"}},
+                ]
+            },
+            "put": {"requestBody": {"$ref": "#/components/requestBodies/Item"}},
+        },
+        "/shops": {"head": {}, "post": {"requestBody": {"content": {"application/json": {"example": {"a": 1}}}}}},
+        "/colours/{colour}": {
+            "delete": {"parameters": [{"name": "colour", "in": "path", "schema": {"enum": ["red", "blue"]}}]}
+        },
+    },
+    "components": {
+        "requestBodies": {
+            "Item": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Item"}}}}
+        },
+        "schemas": {
+            "Item": {
+                "type": "object",
+                "required": ["name", "price", "tags", "owner", "made"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "price": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                    "owner": {"$ref": "#/components/schemas/Item"},
+                    "made": {"type": "string", "format": "date-time"},
+                    "note": {"type": "string"},
+                },
+            }
+        }
+    },
+}  # fmt: skip
+
+
+def test_the_operations_of_an_openapi_document_become_flows(flows):
+    found = flows(from_openapi(DOCUMENT))
+    assert set(found) == {"GET /items/{id}", "PUT /items/{id}", "POST /shops", "DELETE /colours/{colour}"}
+    assert found["GET /items/{id}"].random == {"id": {3: 1.0}}
+    assert found["GET /items/{id}"].query == {"verbose": True}
+    assert found["POST /shops"].json == {"a": 1}
+    assert found["DELETE /colours/{colour}"].random == {"colour": {"red": 1.0}}
+
+
+def test_a_body_has_what_is_required_and_a_circle_ends(flows):
+    body = flows(from_openapi(DOCUMENT))["PUT /items/{id}"].json
+    assert {**body, "owner": None} == {
+        "name": "example", "price": 1.0, "tags": [], "made": "2024-01-31T12:00:00Z", "owner": None,
+    }  # fmt: skip
+    assert body["owner"]["name"] == "example"
+
+
+@pytest.mark.parametrize("text", [json.dumps(DOCUMENT), "paths: {/a: {get: {}}}"])
+def test_a_document_is_read_as_json_or_yaml(tmp_path, text):
+    path = tmp_path / "openapi"
+    path.write_text(text)
+    assert from_openapi(fetched(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("[]", "has no paths"), ("{}", "has no paths"), ("{", "is neither JSON nor YAML")],
+)
+def test_what_is_no_document_is_an_error(tmp_path, text, why):
+    path = tmp_path / "openapi"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"should be an OpenAPI document, {why}"):
+        fetched(str(path))
+
+
+def test_where_there_is_no_document_the_error_says_so():
+    with pytest.raises(ValueError, match=r"can't read http://127.0.0.1:1/openapi.json: .*refused"):
+        fetched("http://127.0.0.1:1/openapi.json")
+
+
+def test_the_service_is_where_the_document_is():
+    assert base_url("http://127.0.0.1:8080/v1/openapi.json") == "http://127.0.0.1:8080"
+
+
+def test_no_routes_are_an_error():
+    with pytest.raises(ValueError, match="shop:app has no routes to make flows of"):
+        written("shop:app", [])
