@@ -1,13 +1,18 @@
-"""Rewrite what is generated: the table of metrics in the README, and the golden page."""
+"""Rewrite what is generated: the table of metrics in the README, the golden page, and the files in alerts/."""
 
 import asyncio
 from pathlib import Path
 
+from lowtide import alerting
+from lowtide.alerting.settings import defaults
 from lowtide.publish.catalog import CATALOG
 
 from tests.publish.test_page import GOLDEN, golden_page
 
 README = Path(__file__).parents[1] / "README.md"
+ALERTS = Path(__file__).parents[1] / "alerts"
+# What the wheel carries, beside the code that needs it; people look for it in alerts/.
+ALERTMANAGER = Path(alerting.__file__).with_name("alertmanager.yml")
 BEGIN, END = "<!-- metrics: written by make generate -->\n", "<!-- end of metrics -->\n"
 
 
@@ -30,6 +35,8 @@ def with_table(readme: str) -> str:
 
 def main() -> None:
     README.write_text(with_table(README.read_text()))
+    (ALERTS / "lowtide.rules.yml").write_text(alerting.render(defaults()))
+    (ALERTS / "alertmanager.yml").write_text(ALERTMANAGER.read_text())
     loop = asyncio.new_event_loop()
     GOLDEN.write_text(golden_page(loop))
     loop.close()

@@ -52,13 +52,37 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate", type=float, default=20.0, metavar="N", help="requests per second (default 20)"
     )
     parser.add_argument("--fixed", action="store_true", help="give the queue room: no leak")
+    parser.add_argument("--alone", action="store_true", help="start no Prometheus: you have one")
+    parser.add_argument(
+        "--pager",
+        action="store_true",
+        help="show on a pager what the leak wakes somebody with: Prometheus with the alert rules, and Alertmanager",
+    )
+    parser.add_argument(
+        "--fix-after",
+        type=seconds,
+        metavar="TIME",
+        help="with --pager: restart the service fixed, so long after its start (default: 20 s after the page)",
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:
+    if options.fix_after is not None and not options.pager:
+        sys.stderr.write("lowtide demo: --fix-after needs --pager, which shows that the page resolves\n")
+        return 2
+    if options.pager:
+        return _demo_with_pager(options)
     from lowtide.demo.main import Options
     from lowtide.demo.main import main as demo
 
-    return demo(Options(options.seconds, options.port, options.rate, options.fixed))
+    return demo(Options(options.seconds, options.port, options.rate, options.fixed, options.alone))
+
+
+def _demo_with_pager(options: argparse.Namespace) -> int:
+    from lowtide.demo import paging
+
+    service = [f"--rate={options.rate}", *(["--fixed"] if options.fixed else [])]
+    return paging.main(paging.Options(service, options.port, options.seconds, options.fix_after))
 
 
 COMMANDS = (

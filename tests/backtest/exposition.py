@@ -35,7 +35,8 @@ def scrape(service, process, rng, found, successor):
         row = row if successor else np.append(row, STALE)
         yield {"__name__": name, **common, **labels}, milliseconds[first:end], row
     up = np.where(missed, 0.0, 1.0)
-    yield {"__name__": "up", **common}, milliseconds, np.append(up, up[-1] if successor else STALE)
+    end = moments.size + (0 if successor else 1)
+    yield {"__name__": "up", **common}, milliseconds[:end], np.append(up, STALE)[:end]
 
 
 def scrapes(process):

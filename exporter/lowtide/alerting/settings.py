@@ -120,14 +120,12 @@ def _duration(value: str) -> str:
     return value
 
 
-# The address of this repository's runbooks; people who copy them into a wiki set their own.
-RUNBOOKS = "https://github.com/lowtide/lowtide/blob/main/alerts/runbooks"
-
 SETTINGS = (
     Setting("job", '~".+"', "the jobs that are watched", _matcher),
     Setting("selector", "", "more matchers for every metric", _selector),
     Setting("ignore", '~""', "coroutines that may grow without being a leak", _ignored),
     Setting("stranded_floor", "5", "stranded tasks of an origin that page", _number(1)),
+    Setting("bridge", "3m", "how long stranded tasks count while scrapes are missed", _duration),
     Setting("stray_floor", "5", "stray tasks of a flow that make a ticket", _number(1)),
     Setting("aged_floor", "20", "aged tasks kept in three days that make a ticket", _number(1)),
     Setting("aged_floor_fast", "200", "aged tasks kept in ten hours that make a ticket", _number(20)),

@@ -29,6 +29,8 @@ class Options:
     port: int = 9788
     requests_per_second: float = 20.0
     fixed: bool = False
+    alone: bool = False
+    """Without a Prometheus, for one of the user's own."""
 
 
 def main(options: Options) -> int:
@@ -46,11 +48,12 @@ async def _run(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    with install(service="promo", version="1.0.0", port=options.port, aged_after=_AGED_AFTER) as handle:
-        async with _service(options.fixed) as base_url, scraping(*_address(handle)) as prometheus:
+    version = "1.0.1" if options.fixed else "1.0.0"
+    with install(service="promo", version=version, port=options.port, aged_after=_AGED_AFTER) as handle:
+        async with _service(options.fixed) as base_url, _scraped(handle, options.alone) as prometheus:
             print(f"service     {base_url}/promo/SUMMER")
             print(f"metrics     {handle.url}")
-            print(f"Prometheus  {prometheus or HOW_TO_GET_ONE}")
+            print(f"Prometheus  {prometheus}")
             print(f"aged means older than {_AGED_AFTER:.0f} s; Ctrl-C ends the demo\n", flush=True)
             traffic = asyncio.create_task(send(base_url, options.requests_per_second))
             with contextlib.suppress(TimeoutError):
@@ -60,9 +63,15 @@ async def _run(options: Options) -> None:
             await asyncio.wait([traffic])
 
 
-def _address(handle: Lowtide) -> tuple[str, int]:
+@contextlib.asynccontextmanager
+async def _scraped(handle: Lowtide, alone: bool) -> AsyncIterator[str]:
+    """Run a Prometheus if there is one and it is wanted; give its URL, or why there is none."""
+    if alone:
+        yield "none of ours"
+        return
     host, _, port = str(handle.url).removeprefix("http://").removesuffix("/metrics").rpartition(":")
-    return host, int(port)
+    async with scraping(host, int(port)) as url:
+        yield url or HOW_TO_GET_ONE
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,153 @@
+"""From the leak to the pager and back, as a person runs it: every part is real."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from tests.conftest import needs
+
+HOW_TO_GET_ONE = "apt-get install prometheus-alertmanager, or prometheus.io/download"
+GUILTY = "lowtide.demo.service:ask_discounter"
+# The demo's own bound: what has not come by then will not, however slow the machine is.
+LONGEST = "--for=9m"
+
+
+@pytest.fixture
+def demo():
+    """Start demos with a pager, and see to it that none is left."""
+    running = []
+
+    def start(*arguments, path=os.environ["PATH"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lowtide.cli", "demo", "--pager", "--port=0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"},
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.terminate()  # and not kill, which would leave its children
+        process.communicate(timeout=60)
+
+
+@pytest.fixture
+def parts(prometheus, promtool):
+    """See to it that all parts are there."""
+    if shutil.which("alertmanager") is None:
+        needs("prometheus-alertmanager", HOW_TO_GET_ONE)
+
+
+def test_the_page_arrives_and_names_the_guilty_function_and_the_fix_resolves_it(demo, parts):
+    process = demo("--rate=40", LONGEST)
+    prometheus = _read_until(process, r"Prometheus +(http://\S+)/alerts")[0]
+    page = _read_until(process, r"PAGE +LowtideTasksStranded +(\S+) +(\S+)")
+    assert page == ("lowtide-demo", GUILTY)
+    (alert,) = [a for a in _alerts(prometheus) if a["labels"]["alertname"] == "LowtideTasksStranded"]
+    assert alert["annotations"]["runbook_url"].endswith("/LowtideTasksStranded.md")
+    assert f"var-coroutine={urllib.parse.quote_plus(GUILTY)}" in alert["annotations"]["dashboard_url"]
+    assert _read_until(process, r"restarted, (with the fix)")
+    assert _read_until(process, r"RESOLVED +LowtideTasksStranded +(\S+) +(\S+)") == page
+    assert _query(prometheus, "sum(asyncio_tasks) > 0"), "the fixed service runs"
+    assert _query(prometheus, "sum(asyncio_tasks_stranded) > 0") == []
+    children = _children(process.pid)
+    assert len(children) == 3
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert [child for child in children if _alive(child)] == []
+
+
+def test_no_page_comes_when_nothing_leaks(demo, parts):
+    process = demo("--rate=100", "--fixed", LONGEST)
+    prometheus = _read_until(process, r"Prometheus +(http://\S+)/alerts")[0]
+    created = []
+    while not created:
+        _read_until(process, r"(live) \d+  stranded 0$")
+        created = _query(prometheus, "sum(asyncio_tasks_created_total) > 4000")
+    assert _alerts(prometheus) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ((), "no prometheus on the PATH: apt-get install prometheus"),
+        (("prometheus",), "no promtool on the PATH: it comes with Prometheus"),
+        (("prometheus", "promtool"), "no alertmanager on the PATH: apt-get install prometheus-alertmanager"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line_with_how_to_get_it(demo, parts, tmp_path, there, asked):
+    for name in there:
+        (tmp_path / name).symlink_to(shutil.which(name))
+    process = demo(path=str(tmp_path))
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith(f"lowtide demo: {asked}")
+
+
+def test_a_service_that_can_not_start_ends_the_demo_with_its_error(demo, parts):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = demo(f"--port={port}")
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"port {port}" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_fix_without_a_pager_is_refused():
+    command = [sys.executable, "-m", "lowtide.cli", "demo", "--fix-after=5s"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--fix-after needs --pager" in done.stderr
+
+
+def _read_until(process, pattern):
+    text = ""
+    while line := process.stdout.readline():
+        text += line
+        if match := re.search(pattern, line.rstrip()):
+            return match.groups()
+    pytest.fail(f"{pattern!r} did not appear in:\n{text}\n{process.stderr.read()}")
+
+
+def _alerts(prometheus):
+    return _api(prometheus, "alerts")["alerts"]
+
+
+def _query(prometheus, promql):
+    return _api(prometheus, f"query?{urllib.parse.urlencode({'query': promql})}")["result"]
+
+
+def _api(prometheus, path):
+    with urllib.request.urlopen(f"{prometheus}/api/v1/{path}", timeout=30) as answer:
+        return json.load(answer)["data"]
+
+
+def _children(pid):
+    listing = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [int(each) for each in listing.stdout.split() if _alive(int(each))]
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
