@@ -132,8 +132,8 @@ def test_promtool_accepts_the_rules_of_a_prometheus_rule(tmp_path):
 def test_every_setting_changes_the_rules_to_something_that_prometheus_accepts(tmp_path):
     changed = {
         "job": '~"promo.*"', "selector": 'namespace="shop"', "ignore": '~"shop:.*_worker"', "settle": "1h",
-        "memory": "7d", "bridge": "5m", "horizon": "2h", "memory_limit": "2e9", "even_share": "0.7", "gc_share": "0.1",
-        "blocked_share": "0.2", "ended_share": "0.2", "ended_share_aged": "0.2",
+        "memory": "7d", "bridge": "5m", "horizon": "2h", "memory_limit": "2e9", "even_share": "0.7",
+        "gc_share": "0.1", "blocked_share": "0.2", "ended_share": "0.2", "ended_share_aged": "0.2",
         "runbooks": "https://example.org/r", "dashboard": "https://example.org/d",
     }  # fmt: skip
     for setting in SETTINGS:
