@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.hunt import command as audit
 from lowtide.settings import duration
 
 
@@ -51,7 +52,13 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=float, default=20.0, metavar="N", help="requests per second (default 20)"
     )
-    parser.add_argument("--fixed", action="store_true", help="give the queue room: no leak")
+    parser.add_argument(
+        "--leak",
+        choices=("1", "2", "3", "none"),
+        default="2",
+        help="shape of the leak: 1 no receiver, 2 receiver skipped (default), 3 no sender, or none",
+    )
+    parser.add_argument("--fixed", action="store_true", help="give the queue room for the answer: no leak")
     parser.add_argument("--alone", action="store_true", help="start no Prometheus: you have one")
     parser.add_argument(
         "--pager",
@@ -75,18 +82,20 @@ def _demo(options: argparse.Namespace) -> int:
     from lowtide.demo.main import Options
     from lowtide.demo.main import main as demo
 
-    return demo(Options(options.seconds, options.port, options.rate, options.fixed, options.alone))
+    leak = None if options.fixed or options.leak == "none" else int(options.leak)
+    return demo(Options(options.seconds, options.port, options.rate, leak, options.alone))
 
 
 def _demo_with_pager(options: argparse.Namespace) -> int:
     from lowtide.demo import paging
 
-    service = [f"--rate={options.rate}", *(["--fixed"] if options.fixed else [])]
+    service = [f"--rate={options.rate}", f"--leak={options.leak}", *(["--fixed"] if options.fixed else [])]
     return paging.main(paging.Options(service, options.port, options.seconds, options.fix_after))
 
 
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
 )
 

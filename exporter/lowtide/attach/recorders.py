@@ -172,6 +172,8 @@ class Recorders:
         frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
         hearts = [recorded.heartbeat for recorded in self.loops]
         busy = [heart.look(now, frames.get(heart.thread)) for heart in hearts]
+        # Our own frame is among them: the circle would keep all of them, and what they hold, until a collection.
+        frames.clear()
         return any(busy)
 
     def _take_census(self) -> None:

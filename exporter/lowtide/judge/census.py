@@ -189,6 +189,11 @@ class Census:
         with self._lock:
             return loop.roll.oldest(self._numbers[origin]) if origin in self._numbers else None
 
+    def youngest(self, origin: Origin, loop: MeasuredLoop, most: int) -> list[TaskRef]:
+        """Return references to the youngest tasks of an origin that were live at the last census."""
+        with self._lock:
+            return loop.roll.youngest(self._numbers[origin], most) if origin in self._numbers else []
+
     def _empty(self, nest: Nest, roll: Roll, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""
         for _ in range(len(nest.young) // SEGMENT + 1):  # no more than there are: the factory may add as fast

@@ -179,6 +179,15 @@ class Roll:
                 return segment.refs[segment.origins.index(origin)]
         return None
 
+    def youngest(self, origin: int, most: int) -> list[TaskRef]:
+        """Return references to up to ``most`` tasks of an origin, the youngest first."""
+        found: list[TaskRef] = []
+        for segment in reversed(self._segments):
+            if len(found) < most and segment.by_origin[origin]:
+                pairs = zip(reversed(segment.refs), reversed(segment.origins), strict=True)
+                found += [reference for reference, number in pairs if number == origin]
+        return found[:most]
+
 
 def _liveness(refs: Sequence[TaskRef]) -> list[bool] | None:
     """Tell for each reference whether its task is live; None if all are: the usual case, and the fast one."""
