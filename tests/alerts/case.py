@@ -134,11 +134,20 @@ def _in_full(case):
     return {"eval_time": moment, "alertname": case.alert, "exp_alerts": expected}
 
 
+# In the order of the dashboards' variables.
+VARIABLES = (
+    ("job", "job"),
+    ("version", "version"),
+    ("version", "previous_version"),
+    ("instance", "instance"),
+    ("origin", "coroutine"),
+)
+
+
 def _dashboard(case, seconds):
-    shown = {
-        k: v
-        for k, v in ({"job": "shop"} | case.labels).items()
-        if k in ("coroutine", "flow", "instance", "job")
-    }
-    variables = "".join(f"&var-{name}={quote_plus(value)}" for name, value in sorted(shown.items()))
-    return f"{defaults()['dashboard']}?from={seconds - 21600}000&to={seconds}000{variables}"
+    labels = {"job": "shop"} | case.labels
+    board = "lowtide-process" if "instance" in labels else "lowtide-fleet"
+    chosen = "".join(
+        f"&var-{name}={quote_plus(labels[label])}" for name, label in VARIABLES if label in labels
+    )
+    return f"{defaults()['dashboard']}/d/{board}?from={seconds - 21600}000&to={seconds}000{chosen}"

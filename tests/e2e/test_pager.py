@@ -57,7 +57,7 @@ def test_the_page_arrives_and_names_the_guilty_function_and_the_fix_resolves_it(
     assert page == ("lowtide-demo", GUILTY)
     (alert,) = [a for a in _alerts(prometheus) if a["labels"]["alertname"] == "LowtideTasksStranded"]
     assert alert["annotations"]["runbook_url"].endswith("/LowtideTasksStranded.md")
-    assert f"var-coroutine={urllib.parse.quote_plus(GUILTY)}" in alert["annotations"]["dashboard_url"]
+    assert f"var-origin={urllib.parse.quote_plus(GUILTY)}" in alert["annotations"]["dashboard_url"]
     assert _read_until(process, r"restarted, (with the fix)")
     assert _read_until(process, r"RESOLVED +LowtideTasksStranded +(\S+) +(\S+)") == page
     assert _query(prometheus, "sum(asyncio_tasks) > 0"), "the fixed service runs"

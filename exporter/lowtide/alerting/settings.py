@@ -151,7 +151,7 @@ SETTINGS = (
         "where runbooks are",
         _address,
     ),
-    Setting("dashboard", "http://localhost:3000/d/lowtide", "the dashboard that alerts lead to", _address),
+    Setting("dashboard", "http://localhost:3000", "the Grafana that alerts lead to", _address),
 )
 
 

@@ -27,6 +27,7 @@ from lowtide.demo.program import free_port, running
 FIX_AFTER_PAGE = 20.0
 """Seconds between the first page and the fix, if nobody says when: time to read the page."""
 _EVALUATE_EVERY = "5s"
+_KEEP = "10s"
 _BRIDGE = "15s"
 """Three of the demo's scrapes fit well into it, as three of a real Prometheus' fit into the default."""
 _LOOK_EVERY = 10.0
@@ -91,6 +92,9 @@ def rules() -> str:
     document = yaml.safe_load(render(parse([f"job={prometheus.JOB}", f"bridge={_BRIDGE}"])))
     for group in document["groups"]:
         group["interval"] = _EVALUATE_EVERY
+        for rule in group["rules"]:
+            if "keep_firing_for" in rule:  # two evaluations that fail
+                rule["keep_firing_for"] = _KEEP
     return str(yaml.safe_dump(document, sort_keys=False, width=1000))
 
 
