@@ -37,7 +37,7 @@ class Case:
 
 def complaint(case, folder):
     """Run ``promtool test rules`` on a case; return its words, empty when it has none."""
-    return complaint_of(_document(case), {"needed.yml": needed(case.alert)}, folder)
+    return complaint_of(document(case), {"needed.yml": needed(case.alert)}, folder)
 
 
 def complaint_of(document, rules, folder):
@@ -85,7 +85,8 @@ def series(metric, instance="a:9095", **labels):
     return f"{metric}{{{', '.join(f'{key}={json.dumps(value)}' for key, value in pairs.items())}}}"
 
 
-def _document(case):
+def document(case):
+    """Write a case as promtool reads it, for the rules in needed.yml."""
     test = {
         "interval": "1m",
         "name": case.fact,
