@@ -109,6 +109,16 @@ def test_a_service_that_can_not_start_ends_the_demo_with_its_error(demo, parts):
     assert "Traceback" not in errors
 
 
+def test_a_part_that_dies_is_said_and_ends_the_demo(demo, parts):
+    process = demo("--fixed", LONGEST)
+    _read_until(process, r"(live) \d+")
+    (receiver,) = [pid for pid in _children(process.pid) if "alertmanager" in _name(pid)]
+    os.kill(receiver, signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert re.match(r"lowtide demo: Alertmanager at http://\S+ has ended with status -9", errors)
+
+
 def test_a_fix_without_a_pager_is_refused():
     command = [sys.executable, "-m", "lowtide.cli", "demo", "--fix-after=5s"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -139,10 +149,16 @@ def _api(prometheus, path):
 
 
 def _children(pid):
-    listing = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    return [int(each) for each in listing.stdout.split() if _alive(int(each))]
+    return [int(each) for each in _ps("pid=", "--ppid", str(pid)).split() if _alive(int(each))]
+
+
+def _name(pid):
+    return _ps("args=", "-ww", "-p", str(pid))
+
+
+def _ps(column, *chosen):
+    command = ["ps", "-o", column, *chosen]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def _alive(pid):

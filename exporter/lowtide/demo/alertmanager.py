@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lowtide.demo.program import free_port, running
+from lowtide.demo.program import Served, free_port, running
 
 _USUAL_PORT = 9093
 # Debian calls it prometheus-alertmanager, all others alertmanager.
@@ -28,8 +28,8 @@ def find() -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def alerting(binary: str, pager: str) -> AsyncIterator[str]:
-    """Run an Alertmanager that sends everything to the URL ``pager``; give its host and port."""
+async def alerting(binary: str, pager: str) -> AsyncIterator[Served]:
+    """Run an Alertmanager that sends everything to the URL ``pager``."""
     with tempfile.TemporaryDirectory(prefix="lowtide-demo-", ignore_cleanup_errors=True) as folder:
         path = Path(folder, "alertmanager.yml")
         path.write_text(yaml.safe_dump(configuration(pager)), encoding="utf-8")  # noqa: ASYNC240 (a kilobyte)
@@ -41,8 +41,8 @@ async def alerting(binary: str, pager: str) -> AsyncIterator[str]:
             "--cluster.listen-address=",
             "--log.level=error",
         )
-        async with running(binary, *arguments):
-            yield address
+        async with running(binary, *arguments) as process:
+            yield Served(f"http://{address}", process)
 
 
 def configuration(pager: str) -> dict[str, Any]:

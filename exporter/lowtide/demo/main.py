@@ -75,8 +75,8 @@ async def _scraped(handle: Lowtide, alone: bool) -> AsyncIterator[str]:
         yield "none of ours"
         return
     host, _, port = str(handle.url).removeprefix("http://").removesuffix("/metrics").rpartition(":")
-    async with scraping(host, int(port)) as url:
-        yield url or HOW_TO_GET_ONE
+    async with scraping(host, int(port)) as prometheus:
+        yield prometheus.url if prometheus else HOW_TO_GET_ONE
 
 
 async def _report(handle: Lowtide, stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
@@ -22,7 +22,7 @@ from lowtide.alerting.rules import render
 from lowtide.alerting.settings import parse
 from lowtide.demo import alertmanager, prometheus
 from lowtide.demo.pager import application
-from lowtide.demo.program import free_port, running
+from lowtide.demo.program import Served, free_port, running
 
 FIX_AFTER_PAGE = 20.0
 """Seconds between the first page and the fix, if nobody says when: time to read the page."""
@@ -116,32 +116,51 @@ async def _run(options: Options) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    story = Story(loop.time())
-    port = options.port or free_port()
     async with AsyncExitStack() as stack:
-        pager = await stack.enter_async_context(_pager(story))
-        receiver = await stack.enter_async_context(alertmanager.alerting(str(alertmanager.find()), pager))
-        watcher = await stack.enter_async_context(prometheus.scraping("127.0.0.1", port, rules(), receiver))
-        print(f"metrics       http://127.0.0.1:{port}/metrics")
-        print(f"Prometheus    {watcher}/alerts, asks every 2 s, evaluates the rules every {_EVALUATE_EVERY}")
-        print(f"Alertmanager  http://{receiver}")
-        print(f"pager         {pager}, on this screen; the first page comes within two minutes\n", flush=True)
-        parts = [
-            asyncio.create_task(_service(options, port, story)),
-            asyncio.create_task(_tell(f"{watcher}/api/v1/query", story)),
-            asyncio.create_task(stop.wait()),
-        ]
-        done, _ = await asyncio.wait(parts, timeout=options.seconds, return_when=asyncio.FIRST_COMPLETED)
-        for part in parts:
+        parts = await _start(options, stack)
+        return await _until_one_ends(parts, stop, options.seconds)
+
+
+async def _start(options: Options, stack: AsyncExitStack) -> list[asyncio.Task[str]]:
+    """Start every part, and say where it is. A task ends only when its part does, and says how."""
+    story = Story(asyncio.get_running_loop().time())
+    port = options.port or free_port()
+    pager = await stack.enter_async_context(_pager(story))
+    receiver = await stack.enter_async_context(alertmanager.alerting(str(alertmanager.find()), pager))
+    address = receiver.url.removeprefix("http://")
+    watcher = await stack.enter_async_context(prometheus.scraping("127.0.0.1", port, rules(), address))
+    assert watcher is not None, "missing() has looked for one"
+    print(f"metrics       http://127.0.0.1:{port}/metrics")
+    print(f"Prometheus    {watcher.url}/alerts, asks every 2 s, evaluates the rules every {_EVALUATE_EVERY}")
+    print(f"Alertmanager  {receiver.url}")
+    print(f"pager         {pager}, on this screen; the first page comes within two minutes\n", flush=True)
+    return [
+        asyncio.create_task(_service(options, port, story)),
+        asyncio.create_task(_watch("Prometheus", watcher)),
+        asyncio.create_task(_watch("Alertmanager", receiver)),
+        asyncio.create_task(_tell(f"{watcher.url}/api/v1/query", story)),
+    ]
+
+
+async def _until_one_ends(parts: list[asyncio.Task[str]], stop: asyncio.Event, seconds: float | None) -> int:
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([*parts, stopped], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for part in (*parts, stopped):
             part.cancel()
-        await asyncio.wait(parts)
-        return 0 if stop.is_set() or not done else _status(done)
+        await asyncio.wait((*parts, stopped))
+    # A Ctrl-C in a terminal ends them all at once.
+    broken = [] if stop.is_set() else [part for part in parts if part in done]
+    for part in broken:
+        print(f"lowtide demo: {part.result()}", file=sys.stderr)
+    return 2 if broken else 0
 
 
-def _status(done: set[asyncio.Task[Any]]) -> int:
-    """Raise what ended a part, or return the exit status of the service."""
-    statuses = [part.result() for part in done]
-    return next((int(status) for status in statuses if status), 2)
+async def _watch(name: str, served: Served) -> str:
+    """Say that a part has ended, which none should by itself."""
+    status = await served.process.wait()
+    return f"{name} at {served.url} has ended with status {status}: try it by hand, its log says why"
 
 
 @contextlib.asynccontextmanager
@@ -155,8 +174,8 @@ async def _pager(story: Story) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def _service(options: Options, port: int, story: Story) -> int:
-    """Run the service that leaks, then, in its place, the one that doesn't. Return when it ends by itself."""
+async def _service(options: Options, port: int, story: Story) -> str:
+    """Run the service that leaks, then, in its place, the one that doesn't. Say so when it ends by itself."""
     command = ("-m", "lowtide.cli", "demo", "--alone", f"--port={port}", *options.service)
     async with running(
         sys.executable, *command, stdout=asyncio.subprocess.PIPE, end_within=_SERVICE_ENDS_WITHIN
@@ -168,14 +187,14 @@ async def _service(options: Options, port: int, story: Story) -> int:
         fix.cancel()
         drain.cancel()
         if ended.done():
-            return ended.result()
+            return f"the service has ended with status {ended.result()}"
         ended.cancel()
     story.say("the service is restarted, with the fix")
     async with running(
         sys.executable, *command, "--fixed", stdout=asyncio.subprocess.PIPE, end_within=_SERVICE_ENDS_WITHIN
     ) as fixed:
         await _drain(fixed)
-        return await fixed.wait()
+        return f"the fixed service has ended with status {await fixed.wait()}"
 
 
 async def _fix_due(options: Options, story: Story) -> None:
@@ -191,7 +210,7 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
         pass
 
 
-async def _tell(url: str, story: Story) -> None:
+async def _tell(url: str, story: Story) -> NoReturn:
     """Say now and then how many tasks Prometheus knows of."""
     async with ClientSession(timeout=ClientTimeout(total=_LOOK_EVERY)) as session:
         while True:

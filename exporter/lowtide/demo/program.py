@@ -4,6 +4,16 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A program that serves something, and where."""
+
+    url: str
+    process: asyncio.subprocess.Process
+
 
 _END_WITHIN = 0.4
 """Seconds that a program gets to end by itself: its data goes with it."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from lowtide.demo.program import Served, running
 from lowtide.demo.program import free_port as any_free_port
-from lowtide.demo.program import running
 
 JOB = "lowtide-demo"
 _USUAL_PORT = 9090
@@ -20,8 +20,8 @@ HOW_TO_GET_ONE = "no prometheus on the PATH: apt-get install prometheus, or prom
 @contextlib.asynccontextmanager
 async def scraping(
     metrics_host: str, metrics_port: int, rules: str = "", alertmanager: str = ""
-) -> AsyncIterator[str | None]:
-    """Run a Prometheus that scrapes the exporter; give its URL, or None if there is none on the PATH.
+) -> AsyncIterator[Served | None]:
+    """Run a Prometheus that scrapes the exporter; give None if there is none on the PATH.
 
     It evaluates ``rules`` (the text of a rules file) and sends what fires to ``alertmanager`` (a host and port).
     """
@@ -39,8 +39,8 @@ async def scraping(
             f"--web.listen-address={address}",
             "--log.level=error",
         )
-        async with running(binary, *arguments):
-            yield f"http://{address}"
+        async with running(binary, *arguments) as process:
+            yield Served(f"http://{address}", process)
 
 
 def _write_configuration(folder: Path, target: str, rules: str, alertmanager: str) -> Path:
