@@ -149,7 +149,12 @@ def test_every_setting_changes_the_rules_to_something_that_prometheus_accepts(tm
         ("aged_flor=3", "did you mean aged_floor"),
         ("aged_floor", "should be name=value"),
         ("aged_floor=many", "--set aged_floor: should be a number, is 'many'"),
-        ("aged_floor=-1", "--set aged_floor: should be between 1 and inf"),
+        ("aged_floor=-1", "--set aged_floor: should be at least 1, is -1"),
+        ("aged_floor=inf", "--set aged_floor: should be at least 1, is inf"),
+        ("aged_floor=nan", "--set aged_floor: should be at least 1, is nan"),
+        ("gc_share=2", "--set gc_share: should be between 0 and 1, is 2"),
+        ("memory=0d", "--set memory: should be a duration"),
+        ("job=<<job>>", "--set job: should not contain <<"),
         ("settle=soon", "--set settle: should be a duration"),
         ("memory=4 days", "--set memory: should be a duration"),
         ('job=a"b', "--set job: should be like promo"),
@@ -163,6 +168,11 @@ def test_a_wrong_setting_is_named(text, part, tmp_path, capsys):
     assert main(["--set", text, "--output", str(out)]) == 2
     assert part in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path, capsys):
+    assert main(["--output", str(tmp_path / "nowhere" / "rules.yml")]) == 2
+    assert "nowhere/rules.yml" in capsys.readouterr().err
 
 
 @needs_promtool

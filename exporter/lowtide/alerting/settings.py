@@ -1,6 +1,7 @@
 """What users may set in the rules, and how a ``--set`` is read."""
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ def parse(assignments: Iterable[str]) -> dict[str, str]:
             raise ValueError(f"--set {assignment!r} should be name=value")
         if setting is None:
             raise ValueError(_unknown(name.strip()))
+        if "<<" in value:  # it would be filled in
+            raise ValueError(f"--set {setting.name}: should not contain <<, is {value!r}")
         try:
             chosen[setting.name] = setting.parse(value.strip())
         except ValueError as error:
@@ -89,13 +92,15 @@ def _ignored(value: str) -> str:
 
 
 def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], str]:
+    bounds = f"at least {minimum:g}" if math.isinf(maximum) else f"between {minimum:g} and {maximum:g}"
+
     def read(value: str) -> str:
         try:
             number = float(value)
         except ValueError:
             raise ValueError(f"should be a number, is {value!r}") from None
-        if not minimum <= number <= maximum:
-            raise ValueError(f"should be between {minimum:g} and {maximum:g}, is {value}")
+        if not minimum <= number <= maximum or math.isinf(number):
+            raise ValueError(f"should be {bounds}, is {value}")
         return f"{number:.15g}"
 
     return read
@@ -104,7 +109,7 @@ def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], st
 def _seconds(value: str) -> str:
     """Read ``30m``, ``4h`` or ``2d`` as a number of seconds."""
     found = re.fullmatch(r"(\d+)([smhdw])", value)
-    if found is None:
+    if found is None or int(found[1]) == 0:
         raise ValueError(f"should be a duration like 30m, 4h or 2d, is {value!r}")
     return str(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[found[2]])
 
