@@ -69,6 +69,13 @@ def test_an_alert_is_complete(alert):
     assert alert["annotations"]["runbook_url"].endswith(f"/{alert['alert']}.md")
 
 
+def test_an_alert_says_why_it_waits_and_why_it_stays_up():
+    lines = FILE.read_text().splitlines()
+    timed = [nth for nth, line in enumerate(lines) if re.match(r" +(for|keep_firing_for): ", line)]
+    assert len(timed) == 2 * len(ALERTS)
+    assert [lines[nth] for nth in timed if not lines[nth - 1].lstrip().startswith("# ")] == []
+
+
 def test_every_metric_in_the_rules_is_in_the_catalogue():
     groups = yaml.safe_load(render(parse(["memory_limit=2e9"])))["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
