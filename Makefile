@@ -6,15 +6,17 @@ BIN := .venv/bin
 # forks among running threads, whose children may inherit a lock of the tracer's.
 UNTRACED := tests/attach/test_fork.py tests/corpus tests/judge/test_corpus.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons check fmt generate bench backtest
+.PHONY: help demo test test-pythons test-container lock check fmt generate bench backtest
 
 help:
 	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
 	@echo 'make test      run all tests'
 	@echo 'make test-pythons  run them on every other Python from 3.11 to 3.14 that is here'
+	@echo 'make test-container  build the image and run it, on Debian as root'
 	@echo 'make check     lint, format check, types'
 	@echo 'make fmt       format the code'
 	@echo 'make generate  rewrite the generated parts of the documentation'
+	@echo 'make lock      choose the versions in the image anew'
 	@echo 'make bench     measure what lowtide costs'
 	@echo 'make backtest  judge the alert rules on simulated services with fresh seeds, in a real Prometheus'
 
@@ -32,12 +34,25 @@ demo: .venv/run
 
 test: .venv/dev
 	@sh tests/parts.sh
-	$(BIN)/coverage run -m pytest $(addprefix --ignore=,$(UNTRACED))
+	$(BIN)/coverage run -m pytest $(addprefix --ignore=,$(UNTRACED) tests/container)
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/python -m pytest -q $(UNTRACED)
 
 test-pythons: .venv/dev
 	@sh tests/pythons.sh
+
+test-container: .venv/dev
+	@sh tests/container/parts.sh
+	$(BIN)/python -m pytest -q tests/container
+
+# Every platform and every Python that lowtide runs on; without an address in it, so that any registry will do.
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock'
+
+lock: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	$(LOCK) pyproject.toml --extra web --output-file deploy/lock/image.txt
+	printf '%s\n' hatchling | $(LOCK) - --output-file deploy/lock/build.txt
 
 check: .venv/dev
 	$(BIN)/ruff check .

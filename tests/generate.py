@@ -7,6 +7,7 @@ from lowtide import alerting
 from lowtide.alerting.settings import defaults
 from lowtide.publish.catalog import CATALOG
 
+from dashboards import build
 from tests.publish.test_page import GOLDEN, golden_page
 
 README = Path(__file__).parents[1] / "README.md"
@@ -37,6 +38,7 @@ def main() -> None:
     README.write_text(with_table(README.read_text()))
     (ALERTS / "lowtide.rules.yml").write_text(alerting.render(defaults()))
     (ALERTS / "alertmanager.yml").write_text(ALERTMANAGER.read_text())
+    build.main()
     loop = asyncio.new_event_loop()
     GOLDEN.write_text(golden_page(loop))
     loop.close()

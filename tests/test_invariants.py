@@ -166,7 +166,7 @@ FOUNDATIONS = {
     "tasks": ("", "census"),
     "loops": ("heart", "lag"),
     "threads": ("", "_threads"),
-    "gc": ("", "_pauses"),
+    "gc": ("", "pauses"),
     "deployment": ("", "_deployment"),
 }
 

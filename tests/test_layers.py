@@ -21,14 +21,24 @@ FLOORS = {
     "lowtide.attach": 4,
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
+    "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
 }
 
 HOMES = {
     "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
-    "aiohttp": ("lowtide.publish.server", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
-    "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
+    "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
+    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
+    "_pytest": ("lowtide.hunt.pytest_items",),
+    "bcrypt": ("lowtide.publish.basic_auth",),
+    "yaml": (
+        "lowtide.settings",
+        "lowtide.publish.marked",
+        "lowtide.alerting",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
 }
 
 

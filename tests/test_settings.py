@@ -1,5 +1,7 @@
 """Settings: three sources, and errors that name file, key, value and what is allowed."""
 
+from pathlib import Path
+
 import pytest
 from lowtide.settings import UNSET, load
 
@@ -41,6 +43,14 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(config):
 @pytest.mark.parametrize("value", ["10m", "600", "600s", "0.166666666666666667h"])
 def test_a_duration_may_have_a_unit(value):
     assert load({}, {"LOWTIDE_AGED_AFTER": value}).aged_after == pytest.approx(600)
+
+
+def test_the_path_of_a_web_configuration_can_come_from_every_source(config):
+    assert load({}, {"LOWTIDE_WEB_CONFIG": "/etc/web.yml"}).web_config == "/etc/web.yml"
+    assert load({}, config("web_config: web.yml")).web_config == "web.yml"
+    assert load({"web_config": Path("web.yml")}, {}).web_config == "web.yml"
+    with pytest.raises(ValueError, match="web_config should be the path of a web configuration file, is 3"):
+        load({"web_config": 3}, {})
 
 
 def test_a_port_can_be_none_in_every_source(config):

@@ -1,12 +1,15 @@
 """The command ``lowtide``."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.dashboards import command as dashboard
 from lowtide.hunt import command as audit
 from lowtide.settings import duration
 
@@ -23,6 +26,8 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
+    if os.getpid() == 1:  # in a container, where the kernel keeps back what has no handler
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(prog="lowtide", description="Find asyncio task leaks.")
     parser.add_argument("--version", action="version", version=f"lowtide {__version__}")
     subparsers = parser.add_subparsers(metavar="command", required=True)
@@ -93,10 +98,24 @@ def _demo_with_pager(options: argparse.Namespace) -> int:
     return paging.main(paging.Options(service, options.port, options.seconds, options.fix_after))
 
 
+def _selftest_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--within", type=seconds, default=180.0, metavar="TIME", help="give up after this long (default 3m)"
+    )
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    from lowtide.demo.selftest import main as selftest
+
+    return selftest(options.within)
+
+
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
     Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
+    Command("selftest", "plant a leak, and see that lowtide sees it", _selftest_arguments, _selftest),
+    Command("dashboard", "print a Grafana dashboard: fleet or process", dashboard.arguments, dashboard.run),
 )
 
 

@@ -34,6 +34,11 @@ class Settings:
     port: int | None = 9788
     aged_after: float = 600.0
     max_origins: int = 100
+    stray_after: float = 30.0
+    max_flows: int = 100
+    token: str = field(default="", repr=False)
+    protect_metrics: bool = False
+    web_config: str = ""
 
 
 def _text(value: Any) -> str:
@@ -43,6 +48,13 @@ def _text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError
+
+
+def _path(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError
+    return path
 
 
 def _port(value: Any) -> int | None:
@@ -76,6 +88,24 @@ def _count(value: Any) -> int:
     return number
 
 
+def _switch(value: Any) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise ValueError
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     parse: Callable[[Any], Any]
@@ -83,14 +113,21 @@ class _Kind:
 
 
 _NAME = _Kind(_text, "text")
+_DURATION = _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m")
+_COUNT = _Kind(_count, "a whole number from 1 to 10000")
 _KINDS = {
     "service": _NAME,
     "version": _NAME,
     "revision": _NAME,
     "host": _NAME,
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
-    "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
-    "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
+    "aged_after": _DURATION,
+    "max_origins": _COUNT,
+    "stray_after": _DURATION,
+    "max_flows": _COUNT,
+    "token": _NAME,
+    "protect_metrics": _Kind(_switch, "true or false"),
+    "web_config": _Kind(_path, "the path of a web configuration file"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
@@ -135,7 +172,8 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
     try:
         return kind.parse(value)
     except (ValueError, OverflowError):
-        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {value!r}") from None
+        quoted = "something else" if key == "token" else repr(value)
+        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Source:

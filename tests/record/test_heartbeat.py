@@ -73,16 +73,23 @@ def test_a_long_block_is_one_block_and_shows_while_it_lasts(install, registry):
 
 
 def test_a_busy_loop_that_answers_is_not_blocked(install, registry):
+    """Where the machine itself takes the loop off its core for long, that may count, but nothing else."""
+
     async def main():
         with install():
             await _settled()
-            until = time.monotonic() + 0.8
-            while time.monotonic() < until:
+            held_up, now = 0.0, time.monotonic()
+            until = now + 0.8
+            while now < until:
+                before = now
                 compute(0.005)
                 await asyncio.sleep(0)
-            return _blocked(registry)
+                now = time.monotonic()
+                held_up += now - before if now - before > 0.05 else 0.0
+            return _blocked(registry), held_up
 
-    assert asyncio.run(main()) == {}
+    blocked, held_up = asyncio.run(main())
+    assert sum(blocked.values()) <= 1.5 * held_up
 
 
 def test_an_idle_loop_is_not_blocked_and_its_heartbeat_is_fresh(install, registry):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from weakref import ref
 
@@ -11,11 +12,14 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
+from lowtide.attach.desk import Desk
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
+from lowtide.publish.guard import Guard
+from lowtide.publish.page.site import Site
 from lowtide.publish.server import Server
 from lowtide.settings import UNSET, Settings, Unset, load
 
@@ -140,21 +144,32 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     loop: asyncio.AbstractEventLoop | None = None,
     aged_after: float | str | Unset = UNSET,
     max_origins: int | Unset = UNSET,
+    stray_after: float | str | Unset = UNSET,
+    max_flows: int | Unset = UNSET,
+    token: str | None = None,
+    protect_metrics: bool | Unset = UNSET,
+    web_config: str | Path | None = None,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
-    ``aged_after`` is in seconds, or text such as ``"10m"``. What isn't given comes from ``LOWTIDE_…`` environment
-    variables (``LOWTIDE_PORT``), then from the YAML file that ``LOWTIDE_CONFIG`` names, then from the defaults.
+    ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
+    metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
+    metrics do too. ``web_config`` names a file in Prometheus' web configuration format, with TLS and passwords.
+    What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
+    ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
 
     Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
-    or that contradicts an earlier call. Nothing stays installed then.
+    or that contradicts an earlier call, ImportError if passwords need a package. Nothing stays installed then.
     Call it in the loop's thread; from another one it waits until the loop lets it in.
     """
     target = loop or _running_loop()
-    given = {"service": service, "version": version, "revision": revision, "host": host, "port": port}
-    settings = load(given | {"aged_after": aged_after, "max_origins": max_origins})
+    given: dict[str, object] = {"service": service, "version": version, "revision": revision}
+    given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
+    given |= {"aged_after": aged_after, "stray_after": stray_after}
+    given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
+    settings = load(given)
     found_service, found_version = deployment(settings.service, settings.version)
     settings = replace(settings, service=found_service, version=found_version)
     with _state.lock:
@@ -195,7 +210,7 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins")
+_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins", "stray_after", "max_flows")
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:
@@ -221,17 +236,25 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            exporter.server = Server(settings.host, settings.port, registry)
+            exporter.server = _server(recorders, settings, settings.port, registry)
         except BaseException:
             _state.release(exporter, None)
             raise
     return exporter
 
 
+def _server(recorders: Recorders, settings: Settings, port: int, registry: CollectorRegistry) -> Server:
+    guard = Guard(settings.web_config) if settings.web_config else None
+    site = Site(Desk(recorders), settings.token, protect_metrics=settings.protect_metrics)
+    return Server(settings.host, port, registry, site=site, guard=guard)
+
+
 def _serves(server: Server | None, settings: Settings) -> bool:
     if settings.port is None:
         return True
-    return server is not None and server.host == settings.host and settings.port in {0, server.port}
+    if server is None or server.host != settings.host or settings.port not in {0, server.port}:
+        return False
+    return settings.web_config == (server.guard.path if server.guard else "")
 
 
 def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collector]:

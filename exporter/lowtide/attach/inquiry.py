@@ -1,15 +1,16 @@
 """The inquiry: collects the findings of a process, asking each loop in its own thread for samples."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import CodeType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.census import OriginCount
-from lowtide.judge.findings import Finding, Sample, finding, sample_of
+from lowtide.judge.findings import Finding, Sample, finding, sample_of, with_sample
 from lowtide.record.origins import Origin
+from lowtide.record.tasks import TaskRef
 
 T = TypeVar("T")
 
@@ -44,37 +45,46 @@ def in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T], within: 
 
 def findings(recorders: Recorders) -> list[Finding]:
     """List what is known of every origin with aged or proven tasks, the worst first. Safe from any thread."""
-    stranded = recorders.stranded()
-    graded: dict[Origin, dict[str, int]] = {}
-    for (origin, _, grade), count in stranded.items():
-        grades = graded.setdefault(origin, {})
-        grades[grade] = grades.get(grade, 0) + count
+    spawners = spawner_codes(recorders)
+    return [
+        with_sample(each, _first_sample(recorders, each.origin), spawners.get(each.origin.spawner))
+        for each in outline(recorders)
+    ]
+
+
+def outline(recorders: Recorders) -> list[Finding]:
+    """List the same without asking any loop: numbers, grades, and what proven tasks wait on."""
+    graded: dict[Origin, Counter[str]] = {}
+    waits: dict[Origin, Counter[str]] = {}
+    for (origin, on, grade), count in recorders.stranded().items():
+        graded.setdefault(origin, Counter())[grade] += count
+        waits.setdefault(origin, Counter())[on] += count
     found = [
-        _finding(recorders, count, graded.get(count.origin, {}))
+        finding(count, graded.get(count.origin, {}), None, None, _most_common(waits.get(count.origin)))
         for count in recorders.census.snapshot().origins
         if count.aged or any(graded.get(count.origin, {}).values())
     ]
     return sorted(found, key=lambda each: (each.stranded, each.aged, each.live), reverse=True)
 
 
-def _finding(recorders: Recorders, count: OriginCount, graded: dict[str, int]) -> Finding:
-    sample = next(
-        filter(None, (_sample(recorders, recorded, count.origin) for recorded in recorders.loops)), None
-    )
-    return finding(count, graded, sample, _spawner(recorders, count.origin.spawner))
+def _most_common(waits: "Counter[str] | None") -> str:
+    return next((on for on, count in waits.most_common(1) if count), "") if waits else ""
 
 
-def _sample(recorders: Recorders, recorded: RecordedLoop, origin: Origin) -> Sample | None:
+def _first_sample(recorders: Recorders, origin: Origin) -> Sample | None:
+    return next(filter(None, (_sample(recorded, recorders, origin) for recorded in recorders.loops)), None)
+
+
+def _sample(recorded: RecordedLoop, recorders: Recorders, origin: Origin) -> Sample | None:
     loop = recorded.count.loop()
     if loop is None or loop.is_closed():
         return None
 
+    oldest = recorders.census.oldest(origin, recorded.count)
+
     def look() -> Sample | None:
-        verdict = recorded.prover.docket.specimen(origin)
-        holders = verdict.holders if verdict else ()
-        oldest = recorders.census.oldest(origin, recorded.count)
-        task = verdict.task() if verdict else oldest() if oldest else None
-        return None if task is None or task.done() else sample_of(task, loop, holders)
+        task, holders = specimen(recorded, origin, oldest)
+        return None if task is None else sample_of(task, loop, holders)
 
     try:
         return in_loop(loop, look, SAMPLE_WITHIN)
@@ -82,6 +92,22 @@ def _sample(recorders: Recorders, recorded: RecordedLoop, origin: Origin) -> Sam
         return None
 
 
-def _spawner(recorders: Recorders, name: str) -> CodeType | None:
+def specimen(
+    recorded: RecordedLoop, origin: Origin, oldest: TaskRef | None
+) -> "tuple[asyncio.Task[Any] | None, tuple[str, ...]]":
+    """Choose the task of an origin in a loop that speaks for the rest, and who holds it. Runs in that loop's thread.
+
+    ``oldest`` is the origin's oldest task, asked for outside that thread: a census may hold its lock for long.
+    The caller must drop the task before anything else can run.
+    """
+    verdict = recorded.prover.docket.specimen(origin)
+    task = verdict.task() if verdict else oldest() if oldest else None
+    if task is None or task.done():
+        return None, ()
+    return task, verdict.holders if verdict else ()
+
+
+def spawner_codes(recorders: Recorders) -> dict[str, CodeType]:
+    """Map the names of functions that make tasks to their code."""
     nests = (nest for recorded in recorders.loops for nest in recorded.count.nursery.nests())
-    return next((nest.code for nest in nests if nest.spawner == name), None)
+    return {nest.spawner: nest.code for nest in nests if nest.code is not None}

@@ -14,6 +14,8 @@ from prometheus_client.metrics_core import Metric as Family
 from lowtide.attach.prover import Prover
 from lowtide.judge.census import Census, MeasuredLoop
 from lowtide.judge.docket import Docket
+from lowtide.judge.strays import Strays
+from lowtide.judge.tide import Tide
 from lowtide.publish.collector import Collector
 from lowtide.publish.families import (
     deployment_families,
@@ -23,6 +25,7 @@ from lowtide.publish.families import (
     task_families,
     thread_families,
 )
+from lowtide.record import flows
 from lowtide.record.destroyed import Destroyed
 from lowtide.record.heartbeat import Heartbeat
 from lowtide.record.origins import Budget, Origin, label, printable
@@ -67,31 +70,41 @@ class Recorders:
         self._deployment = (settings.service, settings.version, settings.revision)
         self.loops: list[RecordedLoop] = []
         self.parts = _Parts()
-        self.census = Census(aged_after=settings.aged_after, max_origins=settings.max_origins)
+        self._ledger = flows.Ledger(settings.max_flows)
+        self.census = Census(
+            aged_after=settings.aged_after,
+            max_origins=settings.max_origins,
+            strays=Strays(stray_after=settings.stray_after, ledger=self._ledger),
+        )
         self._threads = Threads()
         self._threads_lock = threading.Lock()
         self._thread_names = Budget(_MAX_NAMES)
         self._places = Budget(_MAX_NAMES)
-        self._pauses = Pauses()
+        self.pauses = Pauses()
+        self.began = time.monotonic()
+        self.tide = Tide(self.began)
         self._watcher = Watcher(self._look)
         self._next_census = 0.0
         self._loops_lock = threading.Lock()
 
     def start(self) -> None:
         """Begin to record what belongs to the process."""
-        self._pauses.install()
+        self.pauses.install()
+        flows.count_in(self._ledger)
         self._watcher.start()
 
     def stop(self) -> None:
         """Record no more, and take every hook out again that is still ours."""
-        self._pauses.uninstall()
+        self.pauses.uninstall()
+        flows.count_in(None)
         for recorded in list(self.loops):
             self.remove(recorded)
         self._watcher.stop()
 
     def abandon(self) -> None:
         """Stop in a forked child, where the watcher doesn't exist and a lock may be held for ever."""
-        self._pauses.uninstall()
+        self.pauses.uninstall()
+        flows.count_in(None)
         for recorded in self.loops:
             _stop(recorded)
 
@@ -101,7 +114,7 @@ class Recorders:
         destroyed = Destroyed(loop, nursery, self.parts.tasks)
         count = MeasuredLoop(self._free_name(), loop, nursery, destroyed)
         heartbeat = Heartbeat(loop, self._places, self.parts.loops)
-        docket = Docket(loop, full_collection=self._pauses.mean_of_full)
+        docket = Docket(loop, full_collection=self.pauses.mean_of_full)
         for task in asyncio.all_tasks(loop):
             nursery.adopt(task)
         nursery.install()
@@ -130,7 +143,7 @@ class Recorders:
             (parts.tasks, lambda: task_families(self.census.snapshot())),
             (parts.loops, self._gather_loops),
             (parts.threads, self._gather_threads),
-            (parts.gc, lambda: gc_families(self._pauses)),
+            (parts.gc, lambda: gc_families(self.pauses)),
             (parts.proof, lambda: proof_families(self.stranded())),
         ]
         return Collector(gathers, {"heap_pass": self._last_heap_pass})
@@ -182,8 +195,20 @@ class Recorders:
             if loop is None or loop.is_closed():
                 self.remove(recorded)
         self.census.take()
+        self._note_tide()
         for recorded in self.loops:
             self.parts.proof.attempt(recorded.prover.wake)
+
+    def _note_tide(self) -> None:
+        now = time.monotonic()
+        if self.tide.is_due(now):
+            blocked = sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
+            self.tide.add(now, self.census.loop_counts(), sum(self.pauses.sums), blocked)
+
+    def thread_ages(self, now: float) -> dict[int, float]:
+        """Tell since how many seconds each live thread but ours has been seen, by ident. Safe from any thread."""
+        with self._threads_lock:
+            return self._threads.ages(now)
 
     def _see_threads(self, now: float) -> None:
         with self._threads_lock:

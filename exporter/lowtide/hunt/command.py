@@ -118,7 +118,7 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _print(found: "Report", options: argparse.Namespace) -> None:
-    from lowtide.hunt import report
+    from lowtide.hunt import audit_report as report
 
     print(report.as_json(found) if options.json else report.text(found))
     if options.junit:

@@ -4,21 +4,19 @@ import dis
 import hashlib
 from asyncio import AbstractEventLoop
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
 from lowtide.judge.advice import Advice, advice_for
 from lowtide.judge.census import OriginCount
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
-from lowtide.judge.look import STRANDED, Look, look_at
+from lowtide.judge.knot import Knot, circle_of, knot_of
+from lowtide.judge.look import MOST_OBJECTS, STRANDED, Look, look_at
 from lowtide.judge.proof import why_stuck
 from lowtide.judge.survey import name_of
 from lowtide.judge.waits import Place, place_of, waiting_on
 from lowtide.record.origins import Origin
-
-_MOST_IN_CYCLE = 20
-"""Members of a group that are asked for the way back: a cycle of more is not read by anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,50 +83,75 @@ def finding(
     graded: Mapping[str, int],
     sample: Sample | None,
     spawner: CodeType | None,
+    waiting_on: str = "",
 ) -> Finding:
-    """Put together what is known of an origin. ``graded`` are its proven tasks by grade."""
-    on = sample.waiting_on if sample else ""
+    """Put together what is known of an origin. ``graded`` are its proven tasks by grade.
+
+    ``waiting_on`` is what those wait on, for as long as there is no sample that tells it.
+    """
     stranded = graded.get(UNWAKEABLE, 0)
-    function = count.origin.coroutine.rpartition(":")[2].rpartition(".")[2]
-    return Finding(
+    found = Finding(
         origin=count.origin,
         live=count.live,
         aged=count.aged,
         stranded=stranded,
         cancel_only=graded.get(CANCEL_ONLY, 0),
         oldest=count.oldest,
+        waiting_on=waiting_on,
+        where=None,
+        made_at=None,
+        why="",
+        holders=(),
+        cycle=(),
+        advice=advice_for(waiting_on) if waiting_on and stranded else None,
+    )
+    return with_sample(found, sample, spawner)
+
+
+def with_sample(found: Finding, sample: Sample | None, spawner: CodeType | None) -> Finding:
+    """Add to a finding what one task of its origin shows, and the line that makes such tasks."""
+    made_at = spawning_line(spawner, function_name(found.origin)) if spawner else found.made_at
+    if sample is None:
+        return replace(found, made_at=made_at)
+    on = sample.waiting_on
+    return replace(
+        found,
+        made_at=made_at,
         waiting_on=on,
-        where=sample.where if sample else None,
-        made_at=spawning_line(spawner, function) if spawner else None,
-        why=sample.why if sample else "",
-        holders=sample.holders if sample else (),
-        cycle=sample.cycle if sample else (),
-        advice=advice_for(on, circle=bool(sample and sample.cycle)) if on and stranded else None,
+        where=sample.where,
+        why=sample.why,
+        holders=sample.holders,
+        cycle=sample.cycle,
+        advice=advice_for(on, circle=bool(sample.cycle)) if on and found.stranded else None,
     )
 
 
-def sample_of(task: Any, loop: AbstractEventLoop, holders: tuple[str, ...]) -> Sample:
+def function_name(origin: Origin) -> str:
+    """Return the bare name of an origin's coroutine function."""
+    return origin.coroutine.rpartition(":")[2].rpartition(".")[2]
+
+
+def sample_of(
+    task: Any, loop: AbstractEventLoop, holders: tuple[str, ...], most: int = MOST_OBJECTS
+) -> Sample:
     """Look at one pending task of this loop, in the loop's thread; ``holders`` are those known already."""
-    look = look_at(task, loop)
+    return _sample(task, look_at(task, loop, most), holders)
+
+
+def study(
+    task: Any, loop: AbstractEventLoop, holders: tuple[str, ...], most: int = MOST_OBJECTS
+) -> tuple[Sample, Knot]:
+    """Look at one pending task as ``sample_of`` does, and draw who waits for whom around it."""
+    look = look_at(task, loop, most)
+    return _sample(task, look, holders), knot_of(look, holders)
+
+
+def _sample(task: Any, look: Look, holders: tuple[str, ...]) -> Sample:
     on = waiting_on(task)
-    why = why_stuck(look, on) if look.verdict == STRANDED else look.why
-    cycle = _cycle(look, loop) if look.verdict == STRANDED else ()
+    proven = look.verdict == STRANDED
+    why = why_stuck(look, on) if proven else look.why
+    cycle = tuple(map(name_of, circle_of(look))) if proven else ()
     return Sample(on, place_of(task), why, cycle, holders)
-
-
-def _cycle(look: Look, loop: AbstractEventLoop) -> tuple[str, ...]:
-    """Name the tasks of the group that the first one would have to wake to be woken itself."""
-    objects = look.survey.objects
-    first = objects[look.tasks[0]]
-    members = [
-        other for place in look.tasks[1:_MOST_IN_CYCLE] if id(first) in _group(other := objects[place], loop)
-    ]
-    return tuple(name_of(task) for task in (first, *members)) if members else ()
-
-
-def _group(task: Any, loop: AbstractEventLoop) -> set[int]:
-    look = look_at(task, loop)
-    return {id(look.survey.objects[place]) for place in look.tasks}
 
 
 _SPAWNING = {

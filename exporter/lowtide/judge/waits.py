@@ -79,10 +79,10 @@ class Place:
 def waiting_on(task: Any) -> str:
     """Name the innermost asyncio primitive that a pending task waits on."""
     name = ""
-    for code in map(_code, chain(task)):
+    for code in map(code_of, chain(task)):
         if code is None:
             continue
-        if not code.co_filename.startswith(_ASYNCIO):
+        if not is_asyncio(code.co_filename):
             # Whatever comes further in is what this awaits: Queue.get under asyncio's own wait_for too.
             name = ""
         elif not name:
@@ -136,13 +136,19 @@ def _wrapped(step: Any) -> Any:
     return next((thing for thing in gc.get_referents(step) if kind_of(type(thing)) in suspended), None)
 
 
-def _code(step: Any) -> types.CodeType | None:
+def code_of(step: Any) -> types.CodeType | None:
+    """Return the code of a suspended coroutine or generator."""
     cls = type(step)
     if cls is types.CoroutineType:
         return step.cr_code  # type: ignore[no-any-return]
     if cls is types.GeneratorType:
         return step.gi_code  # type: ignore[no-any-return]
     return step.ag_code  # type: ignore[no-any-return]
+
+
+def is_asyncio(filename: str) -> bool:
+    """Say whether a file is one of asyncio's own."""
+    return filename.startswith(_ASYNCIO)
 
 
 def is_own(filename: str) -> bool:
@@ -159,13 +165,18 @@ def place_of(task: Any) -> Place:
     return _line(users[-1] if users else steps[0])
 
 
+def stack_of(task: Any) -> list[Place]:
+    """Return the lines in which a pending task is suspended, outermost first."""
+    return [_line(step) for step in chain(task)]
+
+
 def _file(step: Any) -> str:
-    code = _code(step)
+    code = code_of(step)
     return code.co_filename if code is not None else ""
 
 
 def _line(step: Any) -> Place:
-    code = _code(step)
+    code = code_of(step)
     assert code is not None
     cls = type(step)
     if cls is types.CoroutineType:

@@ -72,6 +72,21 @@ CATALOG = tuple(
         ),
         ("asyncio_task_age_seconds", "gaugehistogram", "tasks", ("loop",), "Ages of live tasks."),
         (
+            "asyncio_tasks_stray",
+            "gauge",
+            "tasks",
+            ("flow", "coroutine"),
+            "Tasks that are live although their flow ended longer than stray_after ago.",
+        ),
+        (
+            "asyncio_tasks_strayed_total",
+            "counter",
+            "tasks",
+            ("flow", "coroutine"),
+            "Tasks that became stray.",
+        ),
+        ("asyncio_flows_total", "counter", "tasks", ("flow",), "Flows that have ended."),
+        (
             "asyncio_tasks_stranded",
             "gauge",
             "proof",

@@ -1,4 +1,4 @@
-"""The server: ``/metrics`` from a thread and a loop of its own, whatever the application's loop does."""
+"""The server: metrics and debug pages from a thread and a loop of its own, whatever the application's loop does."""
 
 import asyncio
 import errno
@@ -11,7 +11,9 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
-from lowtide.record.threads import OWN
+from lowtide.publish.guard import Guard
+from lowtide.publish.page.site import Site
+from lowtide.record.threads import OWN, mark_own
 
 _BACKLOG = 256
 _STOP_WITHIN = 0.5
@@ -21,16 +23,26 @@ _STOP_WITHIN = 0.5
 class Server:
     """Serves one registry over HTTP. Made and closed from any thread; ``url`` says where."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        *,
+        site: Site | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
         self._registry = registry
+        self._site = site
+        self.guard = guard
         self._socket = _listen(host, port)
         self.host, self.port = host, self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._scraping = 0
         self._scrapes = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="lowtide-scrape", initializer=_mark_own
+            max_workers=1, thread_name_prefix="lowtide-scrape", initializer=mark_own
         )
         started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(started,), name="lowtide-server", daemon=True)
@@ -42,7 +54,8 @@ class Server:
     def url(self) -> str:
         """Where the server listens, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        scheme = "https" if self.guard is not None and self.guard.ssl_context is not None else "http"
+        return f"{scheme}://{host}:{self.port}"
 
     def close(self) -> None:
         """Stop serving and free the port; wait for it, half a second at most for answers under way."""
@@ -50,7 +63,11 @@ class Server:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
         # A scrape that hangs in somebody's collector must not keep us; its thread ends when it does.
+        if self._site is not None:
+            self._site.close()
         self._scrapes.shutdown(wait=not self._scraping, cancel_futures=True)
+        if self.guard is not None:
+            self.guard.close()
 
     def abandon(self) -> None:
         """Give the port back in a forked child, where the server's thread doesn't exist."""
@@ -67,7 +84,10 @@ class Server:
             self._loop.close()
 
     async def _serve(self, started: "Future[None]") -> None:
-        application = web.Application()
+        guard = self.guard
+        application = web.Application(middlewares=[guard.middleware()] if guard else [])
+        if guard is not None:
+            application.on_response_prepare.append(guard.add_headers)
         application.add_routes(
             [
                 web.get("/", self._index),
@@ -76,11 +96,14 @@ class Server:
                 web.get("/-/ready", self._ready),
             ]
         )
+        if self._site is not None:
+            self._site.attach(application, self._socket.getsockname()[0])
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
         await runner.setup()
-        await web.SockSite(runner, self._socket, backlog=_BACKLOG).start()
+        tls = guard.ssl_context if guard else None
+        await web.SockSite(runner, self._socket, backlog=_BACKLOG, ssl_context=tls).start()
         started.set_result(None)
         await self._stop.wait()
         await _stop(runner, self._socket)
@@ -117,7 +140,7 @@ class Server:
         return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text="lowtide\n\n/metrics\n/-/healthy\n/-/ready\n")
+        return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="healthy\n")
@@ -136,16 +159,14 @@ async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     for transport in transports:
         if transport is not None:
             transport.abort()
+    for connecting in asyncio.all_tasks() - {asyncio.current_task()}:
+        connecting.cancel()  # a TLS handshake that the client doesn't finish
     await _rounds()  # a socket is closed in the round after its transport
 
 
 async def _rounds() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
-
-
-def _mark_own() -> None:
-    OWN.add(threading.current_thread())
 
 
 def _listen(host: str, port: int) -> socket.socket:

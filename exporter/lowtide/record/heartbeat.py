@@ -145,6 +145,14 @@ class Heartbeat:
             loop.call_soon_threadsafe(self._part.attempt, self._answer, context=Context())
         return self._asked
 
+    def standstill(self, now: float) -> tuple[float, str] | None:
+        """Tell for how many seconds the loop has stood still by now, and in which function; None if it runs.
+
+        Safe from any thread: it reads what the watcher last wrote.
+        """
+        silence = now - self.last
+        return (silence, self._where or UNKNOWN) if self._asked and silence > BLOCKED else None
+
     @property
     def thread(self) -> int:
         """The ident of the thread that runs the loop, 0 before the first tick."""

@@ -36,6 +36,19 @@ class Threads:
             if thread not in OWN
         ]
 
+    def ages(self, now: float) -> dict[int, float]:
+        """Tell since how many seconds each of them has been seen, by ident."""
+        return {
+            thread.ident: now - self._first_seen.setdefault(thread, now)
+            for thread in threading.enumerate()
+            if thread not in OWN and thread.ident is not None
+        }
+
+
+def mark_own() -> None:
+    """Leave the calling thread out of every figure."""
+    OWN.add(threading.current_thread())
+
 
 def os_threads() -> int | None:
     """Count the threads that the kernel sees, less lowtide's own; None without ``/proc``."""

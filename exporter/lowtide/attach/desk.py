@@ -1,0 +1,217 @@
+"""The desk: answers what the debug page asks, at a price that the application doesn't feel.
+
+Guarantees
+- Whatever must be seen in a loop's thread is an errand in slices of a millisecond, plus one step of less than
+  one more.
+- A loop that stands still is asked nothing: what was seen before is told, or nothing.
+- Nothing kept here refers to a task, coroutine or frame.
+"""
+
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from lowtide.attach.errand import run_errand
+from lowtide.attach.inquiry import outline, spawner_codes, specimen
+from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.findings import (
+    Finding,
+    Sample,
+    function_name,
+    sample_of,
+    spawning_line,
+    study,
+    with_sample,
+)
+from lowtide.judge.knot import Knot
+from lowtide.judge.stacks import Stack, Stacks, await_stack, walk
+from lowtide.judge.standing import sits_in, stack_of
+from lowtide.judge.waits import Place
+from lowtide.publish.page.source import Facts, LoopFacts, PauseFacts, Study, ThreadFacts
+from lowtide.record.origins import Origin, printable
+
+MOST_STACKS = 10_000
+"""Tasks whose stacks are looked at for one answer: each look leaves a frame object with the task for its life."""
+_MOST_SAMPLE_TASKS = 10
+_MOST_OBJECTS = 600
+"""Objects of one look, so that it fits into a slice."""
+_WITHIN = 0.4
+"""Seconds that a loop gets for the samples of one page, which should open in less than one."""
+_STACKS_WITHIN = 5.0
+_FRESH = 5.0
+"""Seconds for which a sample is not taken again: a stuck task shows the same each time."""
+
+
+@dataclass(slots=True)
+class _Near:
+    """What a study has seen of one task."""
+
+    sample: Sample | None = None
+    knot: Knot | None = None
+    stack: Stack = ()
+    tasks: Stacks = field(default_factory=Stacks)
+
+
+class Desk:
+    """Answers for the recorders of one process. See ``lowtide.publish.page.source.Source``."""
+
+    def __init__(self, recorders: Recorders, clock: Callable[[], float] = time.monotonic) -> None:
+        self._recorders = recorders
+        self._clock = clock
+        self._samples: dict[Origin, tuple[float, Sample]] = {}
+        self._lock = threading.Lock()
+
+    def facts(self) -> Facts:
+        """Tell what is known without asking any loop."""
+        recorders, now = self._recorders, self._clock()
+        settings, snapshot = recorders.settings, recorders.census.snapshot()
+        hearts = {recorded.count.name: recorded.heartbeat for recorded in recorders.loops}
+        wall = datetime.now(UTC)
+        pauses = zip(recorders.pauses.counts, recorders.pauses.sums, strict=True)
+        return Facts(
+            service=printable(settings.service),
+            version=printable(settings.version),
+            revision=printable(settings.revision),
+            pid=os.getpid(),
+            python=platform.python_version(),
+            now=wall,
+            began=wall - timedelta(seconds=now - recorders.began),
+            aged_after=settings.aged_after,
+            loops=tuple(
+                LoopFacts(count, tuple(heart.lag.counts), heart.blocked.copy(), heart.standstill(now))
+                for count in snapshot.loops
+                if (heart := hearts.get(count.loop)) is not None
+            ),
+            origins=snapshot.origins,
+            columns=recorders.tide.columns(),
+            width=recorders.tide.width,
+            pauses=tuple(PauseFacts(i, tuple(counts), total) for i, (counts, total) in enumerate(pauses)),
+        )
+
+    def outline(self) -> list[Finding]:
+        """List the findings, the worst first, with numbers and grades only."""
+        return outline(self._recorders)
+
+    def sampled(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Add to findings what one task of each shows, taking samples again that are no longer fresh."""
+        now = self._clock()
+        with self._lock:
+            stale = [
+                each.origin for each in findings if now - self._samples.get(each.origin, _NEVER)[0] > _FRESH
+            ]
+            self._ask(lambda recorded: self._take_samples(recorded, stale, now), _WITHIN)
+            self._forget_others()
+            known = {origin: sample for origin, (_, sample) in self._samples.items()}
+        codes = spawner_codes(self._recorders)
+        return [
+            with_sample(each, known.get(each.origin), codes.get(each.origin.spawner)) for each in findings
+        ]
+
+    def study(self, finding: Finding) -> Study:
+        """Look at one finding from near."""
+        near = _Near()
+        self._ask(lambda recorded: self._look_near(recorded, finding.origin, near), _WITHIN)
+        code = spawner_codes(self._recorders).get(finding.origin.spawner)
+        sample = near.sample or self._samples.get(finding.origin, (0.0, None))[1]
+        return Study(with_sample(finding, sample, code), near.knot, near.stack, tuple(near.tasks.tasks))
+
+    def made_at(self, origins: Iterable[Origin]) -> dict[Origin, Place]:
+        """Find the lines that make tasks, by origin, where the source tells them."""
+        codes = spawner_codes(self._recorders)
+        return {
+            origin: spawning_line(codes[origin.spawner], function_name(origin))
+            for origin in origins
+            if origin.spawner in codes
+        }
+
+    def stacks(self, *, each: bool) -> Stacks:
+        """Look at the await stacks of all live tasks, evenly spread where there are too many."""
+        total = Stacks()
+        census = self._recorders.census
+        census.take()
+
+        def look(recorded: RecordedLoop) -> Iterator[None]:
+            members = census.members(recorded.count, MOST_STACKS)
+            total.total += members.total
+            return walk(members.chosen, total, each=each)
+
+        self._ask(look, _STACKS_WITHIN)
+        return total
+
+    def threads(self) -> list[ThreadFacts]:
+        """Look at all threads but lowtide's own, the oldest first."""
+        ages = self._recorders.thread_ages(self._clock())
+        frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
+        try:
+            found = [
+                ThreadFacts(
+                    printable(thread.name),
+                    thread.daemon,
+                    ages[thread.ident],
+                    sits_in(frames.get(thread.ident)),
+                    stack_of(frames.get(thread.ident)),
+                )
+                for thread in threading.enumerate()
+                if thread.ident in ages
+            ]
+        finally:
+            del frames
+        return sorted(found, key=lambda each: each.age, reverse=True)
+
+    def _ask(self, errand: Callable[[RecordedLoop], Iterator[None]], within: float) -> None:
+        """Run an errand in every loop that isn't standing still."""
+        for recorded in self._recorders.loops:
+            loop = recorded.count.loop()
+            if loop is None or loop.is_closed() or recorded.heartbeat.standstill(self._clock()):
+                continue
+            try:
+                run_errand(loop, errand(recorded), within)
+            except TimeoutError:
+                continue  # the page says that the loop stands still, and shows what there is
+
+    def _take_samples(self, recorded: RecordedLoop, origins: Iterable[Origin], now: float) -> Iterator[None]:
+        # The census is asked here, in the thread of the one who asks: it may hold its lock for long.
+        census = self._recorders.census
+        oldest = [(origin, census.oldest(origin, recorded.count)) for origin in origins]
+
+        def steps() -> Iterator[None]:
+            for origin, reference in oldest:
+                loop = recorded.count.loop()
+                task, holders = specimen(recorded, origin, reference)
+                if task is not None and loop is not None:
+                    self._samples[origin] = (now, sample_of(task, loop, holders, _MOST_OBJECTS))
+                del task, loop
+                yield
+
+        return steps()
+
+    def _look_near(self, recorded: RecordedLoop, origin: Origin, near: _Near) -> Iterator[None]:
+        census = self._recorders.census
+        oldest = census.oldest(origin, recorded.count)
+        room = _MOST_SAMPLE_TASKS - len(near.tasks.tasks)
+        members = census.members(recorded.count, room, origin).chosen if room > 0 else ()
+
+        def steps() -> Iterator[None]:
+            loop = recorded.count.loop()
+            task, holders = specimen(recorded, origin, oldest)
+            if task is not None and loop is not None and near.sample is None:
+                near.sample, near.knot = study(task, loop, holders, _MOST_OBJECTS)
+                near.stack = await_stack(task)
+            del task, loop
+            yield
+            yield from walk(members, near.tasks, each=True)
+
+        return steps()
+
+    def _forget_others(self) -> None:
+        """Keep the samples bounded: origins come and go."""
+        if len(self._samples) > 4 * self._recorders.settings.max_origins:
+            self._samples.clear()
+
+
+_NEVER: tuple[float, Sample | None] = (float("-inf"), None)

@@ -1,0 +1,1 @@
+"""The debug page: what a process knows of its tasks, for a person who opens one link."""

@@ -1,0 +1,157 @@
+"""Views: each page and text of /debug, from the facts of one moment. Called in threads of the server's."""
+
+from collections.abc import Iterable
+
+from lowtide.judge.census import OriginCount
+from lowtide.judge.findings import Finding
+from lowtide.judge.stacks import Stacks
+from lowtide.publish.page.charts import bands, heat_of, lines_of, shares_of
+from lowtide.publish.page.document import document, tide_document
+from lowtide.publish.page.drawing import draw
+from lowtide.publish.page.headline import headline_of, tide_in_words, totals_of
+from lowtide.publish.page.numbers import BAR, blocked_rows, pause_rows
+from lowtide.publish.page.rows import EVIDENCE, Query, evidence_of, flows_of, key_of, page_of, stray_of
+from lowtide.publish.page.shared import Shared
+from lowtide.publish.page.source import Facts, Source
+from lowtide.publish.page.template import finding_page, pauses_page, tasks_page, threads_page
+from lowtide.publish.page.text import cut, folded_lines, grouped, note_of, one_by_one
+
+_MOST_FLOWS = 200
+_MOST_THREADS = 300
+_MOST_ORIGINS = 10
+
+
+class Views:
+    """All views of one source. Each is found out at most once a second and shared by all who ask."""
+
+    def __init__(self, source: Source, shared: Shared | None = None) -> None:
+        self._source = source
+        self._shared = shared or Shared()
+
+    def tasks(self, query: Query, *, signed_in: bool) -> bytes:
+        """Render the first page."""
+        return self._shared.ask(("tasks", query, signed_in), lambda: self._tasks(query, signed_in=signed_in))
+
+    def _tasks(self, query: Query, *, signed_in: bool) -> bytes:
+        facts, findings = self._facts(), self._outline()
+        matching = [each for each in findings if query.matches(each)]
+        rows = self._source.sampled(page_of(matching, query))
+        totals = totals_of(facts, findings)
+        headline = headline_of(facts, findings, totals)
+        worst = headline.worst
+        if worst is not None:
+            worst = next((row for row in rows if row.origin == worst.origin), worst)
+        flows = sorted({flow for each in findings for flow in flows_of(each)})[:_MOST_FLOWS]
+        return tasks_page(
+            root="", tab="tasks", facts=facts, signed_in=signed_in, query=query, totals=totals, headline=headline,
+            worst=worst, rows=rows, matching=len(matching), all=len(findings), flows=flows, evidence=EVIDENCE,
+            tide=lines_of(facts.columns), tide_words=tide_in_words(facts), heat=heat_of(facts.columns),
+            bands=bands(), ages=_ages(facts), origins=_largest(facts), still=_still(facts),
+            key_of=key_of, evidence_of=evidence_of, stray_of=stray_of, flows_of=flows_of,
+        )  # fmt: skip
+
+    def finding(self, key: str, *, signed_in: bool) -> bytes | None:
+        """Render one finding from near, by its key or its fingerprint; None if there is no such finding now."""
+        found = next(
+            (each for each in self._outline() if key in {key_of(each.origin), each.fingerprint}), None
+        )
+        if found is None:
+            return None
+        return self._shared.ask(
+            ("finding", key, signed_in), lambda: self._finding(found, signed_in=signed_in)
+        )
+
+    def _finding(self, found: Finding, *, signed_in: bool) -> bytes:
+        study = self._source.study(found)
+        facts = self._facts()
+        return finding_page(
+            root="../", tab="tasks", facts=facts, signed_in=signed_in, found=study.finding, study=study,
+            drawing=draw(study.knot) if study.knot else None, still=_still(facts),
+            evidence=evidence_of(found), stray=stray_of(found), flows=flows_of(found),
+        )  # fmt: skip
+
+    def threads(self, *, signed_in: bool) -> bytes:
+        """Render the threads."""
+
+        def find() -> bytes:
+            facts, threads = self._facts(), self._source.threads()
+            return threads_page(
+                root="", tab="threads", facts=facts, signed_in=signed_in, threads=threads[:_MOST_THREADS],
+                count=len(threads), still=_still(facts),
+            )  # fmt: skip
+
+        return self._shared.ask(("threads", signed_in), find)
+
+    def pauses(self, *, signed_in: bool) -> bytes:
+        """Render the collections and the blocked loops."""
+
+        def find() -> bytes:
+            facts = self._facts()
+            return pauses_page(
+                root="", tab="pauses", facts=facts, signed_in=signed_in, pauses=pause_rows(facts),
+                blocked=blocked_rows(facts), shares=shares_of(facts.columns), bar=BAR, still=_still(facts),
+            )  # fmt: skip
+
+        return self._shared.ask(("pauses", signed_in), find)
+
+    def document(self, query: Query) -> bytes:
+        """Write the findings as JSON."""
+
+        def find() -> bytes:
+            facts, findings = self._facts(), self._outline()
+            matching = [each for each in findings if query.matches(each)]
+            totals = totals_of(facts, findings)
+            rows = self._source.sampled(page_of(matching, query))
+            pieces = document(facts, headline_of(facts, findings, totals), totals, rows, len(matching))
+            return _encode(pieces)
+
+        return self._shared.ask(("json", query), find)
+
+    def tide(self) -> bytes:
+        """Write the tide as JSON, for the chart that moves."""
+        return self._shared.ask("tide", lambda: tide_document(self._facts()).encode())
+
+    def text(self, level: int) -> bytes:
+        """Write the await stacks: grouped, or one by one at level 2."""
+
+        def find() -> bytes:
+            stacks = self._stacks(each=level >= 2)
+            note = note_of(stacks, [name for name, _, _ in _still(self._facts())])
+            made_at = self._source.made_at({task.origin for task in stacks.tasks})
+            pieces = one_by_one(stacks, note, made_at) if level >= 2 else grouped(stacks, note)
+            return _encode(cut(pieces))
+
+        return self._shared.ask(("text", level >= 2), find)
+
+    def folded(self) -> bytes:
+        """Write the await stacks collapsed."""
+        return self._shared.ask("folded", lambda: _encode(folded_lines(self._stacks(each=False))))
+
+    def _facts(self) -> Facts:
+        return self._shared.ask("facts", self._source.facts)
+
+    def _outline(self) -> list[Finding]:
+        return self._shared.ask("outline", self._source.outline)
+
+    def _stacks(self, *, each: bool) -> Stacks:
+        return self._shared.ask(("stacks", each), lambda: self._source.stacks(each=each))
+
+
+def _still(facts: Facts) -> list[tuple[str, float, str]]:
+    """List the loops that stand still now: their names, for how many seconds, and in which function."""
+    return [(loop.count.loop, *loop.standstill) for loop in facts.loops if loop.standstill]
+
+
+def _ages(facts: Facts) -> list[int]:
+    """Sum up the ages of all loops' tasks, by band."""
+    return [sum(counts) for counts in zip(*(loop.count.ages for loop in facts.loops), strict=True)]
+
+
+def _largest(facts: Facts) -> list[OriginCount]:
+    """List the origins with the most live tasks."""
+    live = [count for count in facts.origins if count.live]
+    return sorted(live, key=lambda count: count.live, reverse=True)[:_MOST_ORIGINS]
+
+
+def _encode(pieces: Iterable[str]) -> bytes:
+    return "".join(pieces).encode("utf-8", "replace")
