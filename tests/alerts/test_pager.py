@@ -11,7 +11,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 from aiohttp import ClientSession, web
+from lowtide.alerting import render
+from lowtide.alerting.settings import parse
+from lowtide.demo import paging
 from lowtide.demo.pager import WIDTH, application, screen
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -46,6 +50,18 @@ def test_the_pager_refuses_what_is_no_message(body):
             return answer.status, shown
 
     assert asyncio.run(post()) == (400, [])
+
+
+def test_the_demo_evaluates_the_rules_that_users_get_only_more_often():
+    users = yaml.safe_load(render(parse(["job=lowtide-demo", "bridge=15s"])))["groups"]
+    demos = yaml.safe_load(paging.rules())["groups"]
+    timing = ("interval", "keep_firing_for")
+
+    def meaning(group):
+        return [{k: v for k, v in rule.items() if k not in timing} for rule in group["rules"]]
+
+    assert [meaning(group) for group in demos] == [meaning(group) for group in users]
+    assert {group["interval"] for group in demos} == {"5s"}
 
 
 @pytest.mark.skipif(ALERTMANAGER is None, reason="alertmanager is not installed")
