@@ -47,6 +47,11 @@ TWO_NIGHTS = "0x60 0+1x15 15x1424 15+1x15 30x1600"
 TWO_EACH = " ".join(["0x39 1x39 2x39"] * 6)
 
 
+def untold(found):
+    """Leave out which deployment the processes are."""
+    return {name: values for name, values in found.items() if not name.startswith("lowtide_deployment_info")}
+
+
 def restarted_often(minutes):
     """Return the series of a process that is restarted in place every two hours."""
     found = process(minutes)
@@ -116,6 +121,15 @@ ACROSS = (
         "strays before and after a restart fire, without any version",
         "LowtideTasksGrowAcrossDeployments",
         restarted(120, 200, version="") | strays("0+1x119 0+1x200", "0+1x119 0+1x200"),
+        quiet=("110m", "150m"),
+        fires=("185m", "300m"),
+        labels=FLOW | {"severity": "page", "evidence": "stray"},
+        every="5m",
+    ),
+    Case(
+        "strays before and after a restart fire although no deployment is told",
+        "LowtideTasksGrowAcrossDeployments",
+        untold(restarted(120, 200)) | strays("0+1x119 0+1x200", "0+1x119 0+1x200"),
         quiet=("110m", "150m"),
         fires=("185m", "300m"),
         labels=FLOW | {"severity": "page", "evidence": "stray"},

@@ -1,6 +1,5 @@
 """The configuration of Alertmanager and Prometheus, as their own tools see it."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,12 +18,12 @@ def said(*command):
     return done.returncode, done.stdout
 
 
-@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
+@pytest.mark.usefixtures("amtool")
 def test_amtool_accepts_the_configuration():
     assert said("amtool", "check-config", ALERTMANAGER)[0] == 0
 
 
-@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
+@pytest.mark.usefixtures("amtool")
 @pytest.mark.parametrize(
     ("severity", "receiver"), [("page", "pager"), ("ticket", "tickets"), ("info", "tickets")]
 )
@@ -33,7 +32,7 @@ def test_a_severity_is_routed_to_its_receiver(severity, receiver):
     assert said(*command) == (0, f"{receiver}\n")
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.usefixtures("promtool")
 def test_promtool_accepts_the_configuration_of_prometheus():
     assert said("promtool", "check", "config", "alerts/prometheus.yml")[0] == 0
 

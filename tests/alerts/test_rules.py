@@ -1,7 +1,6 @@
 """The rules file: generated, complete, and about metrics that exist."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -27,7 +26,7 @@ SERIES = {
     "gaugehistogram": lambda name: [f"{name}_bucket", f"{name}_gsum", f"{name}_gcount"],
 }
 
-needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+needs_promtool = pytest.mark.usefixtures("promtool")
 by_name = pytest.mark.parametrize("alert", ALERTS, ids=lambda rule: rule["alert"])
 
 
