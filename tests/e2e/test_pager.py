@@ -13,6 +13,8 @@ import urllib.request
 
 import pytest
 
+from tests.e2e.demos import alive, children, read_until, starting
+
 GUILTY = "lowtide.demo.service:ask_discounter"
 # The demo's own bound: what has not come by then will not, however slow the machine is.
 LONGEST = "--for=9m"
@@ -20,24 +22,8 @@ LONGEST = "--for=9m"
 
 @pytest.fixture
 def demo():
-    """Start demos with a pager, and see to it that none is left."""
-    running = []
-
-    def start(*arguments, path=os.environ["PATH"]):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lowtide.cli", "demo", "--pager", "--port=0", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"},
-        )
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.terminate()  # and not kill, which would leave its children
-        process.communicate(timeout=60)
+    with starting("--pager") as start:
+        yield start
 
 
 @pytest.fixture
@@ -47,30 +33,30 @@ def parts(prometheus, promtool, alertmanager):
 
 def test_the_page_arrives_and_names_the_guilty_function_and_the_fix_resolves_it(demo, parts):
     process = demo("--rate=40", LONGEST)
-    prometheus = _read_until(process, r"Prometheus +(http://\S+)/alerts")[0]
-    page = _read_until(process, r"PAGE +LowtideTasksStranded +(\S+) +(\S+)")
+    prometheus = _said(process, r"Prometheus +(http://\S+)/alerts")[0]
+    page = _said(process, r"PAGE +LowtideTasksStranded +(\S+) +(\S+)")
     assert page == ("lowtide-demo", GUILTY)
     (alert,) = [a for a in _alerts(prometheus) if a["labels"]["alertname"] == "LowtideTasksStranded"]
     assert alert["annotations"]["runbook_url"].endswith("/LowtideTasksStranded.md")
     assert f"var-origin={urllib.parse.quote_plus(GUILTY)}" in alert["annotations"]["dashboard_url"]
-    assert _read_until(process, r"restarted, (with the fix)")
-    assert _read_until(process, r"RESOLVED +LowtideTasksStranded +(\S+) +(\S+)") == page
+    assert _said(process, r"restarted, (with the fix)")
+    assert _said(process, r"RESOLVED +LowtideTasksStranded +(\S+) +(\S+)") == page
     assert _query(prometheus, "sum(asyncio_tasks) > 0"), "the fixed service runs"
     assert _query(prometheus, "sum(asyncio_tasks_stranded) > 0") == []
-    children = _children(process.pid)
-    assert len(children) == 3
+    left = children(process.pid)
+    assert len(left) == 3
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
-    assert [child for child in children if _alive(child)] == []
+    assert not any(map(alive, left))
 
 
 def test_no_page_comes_when_nothing_leaks(demo, parts):
     process = demo("--rate=100", "--fixed", LONGEST)
-    prometheus = _read_until(process, r"Prometheus +(http://\S+)/alerts")[0]
+    prometheus = _said(process, r"Prometheus +(http://\S+)/alerts")[0]
     created = []
     while not created:
-        _read_until(process, r"(live) \d+  stranded 0$")
+        _said(process, r"(live) \d+  stranded 0$")
         created = _query(prometheus, "sum(asyncio_tasks_created_total) > 2000")
     assert _alerts(prometheus) == []
 
@@ -106,8 +92,8 @@ def test_a_service_that_can_not_start_ends_the_demo_with_its_error(demo, parts):
 
 def test_a_part_that_dies_is_said_and_ends_the_demo(demo, parts):
     process = demo("--fixed", LONGEST)
-    _read_until(process, r"(live) \d+")
-    (receiver,) = [pid for pid in _children(process.pid) if "alertmanager" in _name(pid)]
+    _said(process, r"(live) \d+")
+    (receiver,) = [pid for pid, name in children(process.pid).items() if "alertmanager" in name]
     os.kill(receiver, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -121,13 +107,8 @@ def test_a_fix_without_a_pager_is_refused():
     assert "--fix-after needs --pager" in done.stderr
 
 
-def _read_until(process, pattern):
-    text = ""
-    while line := process.stdout.readline():
-        text += line
-        if match := re.search(pattern, line.rstrip()):
-            return match.groups()
-    pytest.fail(f"{pattern!r} did not appear in:\n{text}\n{process.stderr.read()}")
+def _said(process, pattern):
+    return read_until(process, pattern)[0].groups()
 
 
 def _alerts(prometheus):
@@ -141,24 +122,3 @@ def _query(prometheus, promql):
 def _api(prometheus, path):
     with urllib.request.urlopen(f"{prometheus}/api/v1/{path}", timeout=30) as answer:
         return json.load(answer)["data"]
-
-
-def _children(pid):
-    return [int(each) for each in _ps("pid=", "--ppid", str(pid)).split() if _alive(int(each))]
-
-
-def _name(pid):
-    return _ps("args=", "-ww", "-p", str(pid))
-
-
-def _ps(column, *chosen):
-    command = ["ps", "-o", column, *chosen]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
