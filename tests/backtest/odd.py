@@ -1,5 +1,7 @@
 """Services of shapes that one does not think of at first; no rule was written with one of them in mind."""
 
+import numpy as np
+
 from tests.backtest import fleet, healthy, leaking, load
 from tests.backtest.furniture import furnish
 from tests.backtest.leaking import ANY, HOUR, LEAK, PER_HOUR, PER_MINUTE, leak
@@ -175,6 +177,14 @@ def rolled_back_fine(rng, days):
     return _fine("rolled-back", rng, running, load.traffic(rng, days, 8), [*more, Pool(healthy.READ, 6.0)])
 
 
+def irregular_warm_up(rng, days):
+    """Start workers over hours after each of many irregular deployments."""
+    deploys = np.cumsum(rng.uniform(4, 12, 60)) * HOUR
+    running = fleet.rolling(rng, days, [float(at) for at in deploys if at < days * DAY])
+    workers = AtStart(healthy.WORKER, int(rng.integers(60, 150)), tau=rng.uniform(0.5, 1.5) * HOUR)
+    return _fine("irregular-warm-up", rng, running, load.traffic(rng, days, 6), [workers])
+
+
 def stuck_jumps(rng, days):
     """Have an accident in each of three days, with thirty tasks left by each."""
     jumps = [
@@ -201,5 +211,5 @@ LEAKING = (
 )  # fmt: skip
 HEALTHY = (
     weekend_batch, pool_in_steps, sockets_until_deployed, hourly_pods_fine, blue_green_fine, scraped_often_fine,
-    untold_fine, rolled_back_fine, stuck_jumps, crashes_with_sockets,
+    untold_fine, rolled_back_fine, stuck_jumps, crashes_with_sockets, irregular_warm_up,
 )  # fmt: skip
