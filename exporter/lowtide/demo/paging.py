@@ -68,14 +68,12 @@ class Story:
                 self.paged.set()
             elif name in self.pages:
                 self.pages.discard(name)
-                self.say(
-                    "" if self.pages else "all pages are resolved: the fix has worked. Ctrl-C ends the demo"
-                )
+                if not self.pages:
+                    self.say("all pages are resolved: the fix has worked. Ctrl-C ends the demo")
 
     def say(self, text: str) -> None:
         """Print a line with the time since the start."""
-        if text:
-            print(f"{asyncio.get_running_loop().time() - self.began:6.0f} s  {text}", flush=True)
+        print(f"{asyncio.get_running_loop().time() - self.began:6.0f} s  {text}", flush=True)
 
 
 def missing() -> str | None:
