@@ -14,6 +14,8 @@ RUN python3 -m venv --without-pip /opt/build && python3 -m venv --without-pip /o
       install --no-deps --require-hashes --only-binary :all: -r deploy/lock/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
+# The wheel carries them, and is not built without.
+COPY dashboards/lowtide-fleet.json dashboards/lowtide-process.json dashboards/
 # What Python never reads goes: type stubs and C sources of the dependencies.
 RUN /opt/build/bin/python -m hatchling build -t wheel \
  && python3 -m pip --no-cache-dir --disable-pip-version-check --python /opt/lowtide/bin/python \

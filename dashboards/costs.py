@@ -8,7 +8,7 @@ from dashboards.queries import by, here, rate, raw
 
 def panels() -> list[Any]:
     """Return what grows with the tasks: pauses, memory, lag, threads."""
-    return [_pauses(), _memory(), *_loop(), *_threads()]
+    return [_pauses(), _memory(), _lag(), _long(), _old_threads(), _blocked(), _threads()]
 
 
 def itself() -> list[Any]:
@@ -62,66 +62,77 @@ def _quantile(name: str, quantile: float, *labels: str) -> str:
     return f"histogram_quantile({quantile}, sum {group} ({rate(f'{name}_bucket')}))"
 
 
-def _loop() -> list[Any]:
-    blocked = "asyncio_loop_blocked_seconds_total"
-    return [
-        lines(
-            "How late the loop runs",
-            "Delay of timers: what every awaiting task waits in addition. Above 0.1 s users feel it.",
-            "s",
-            [
-                (_quantile("asyncio_loop_lag_seconds", 0.99), "99 of 100 within"),
-                (_quantile("asyncio_loop_lag_seconds", 0.5), "half within"),
-            ],
-            Drawing(looks={"99 of 100 within": Look(ORANGE), "half within": Look(BLUE)}),
-        ),
-        lines(
-            "Blocked loop, by function",
-            "Share of time that the loop stood still in a function that does not await. Move that "
-            "work into a thread.",
-            "percentunit",
-            [(f"sum {by(blocked, 'where')} ({rate(blocked)}) > 0", "{{where}}")],
-            Drawing(stacked=True),
-        ),
-        lines(
-            "Long collections, by generation",
-            "How long single garbage collections stop the process (99 of 100 are shorter). "
-            "Generation 2 grows with the heap.",
-            "s",
-            [(_quantile("python_gc_pause_seconds", 0.99, "generation"), "generation {{generation}}")],
-        ),
-    ]
+def _lag() -> Any:
+    return lines(
+        "How late the loop runs",
+        "Delay of timers: what every awaiting task waits in addition. Above 0.1 s users feel it.",
+        "s",
+        [
+            (_quantile("asyncio_loop_lag_seconds", 0.99), "99 of 100 within"),
+            (_quantile("asyncio_loop_lag_seconds", 0.5), "half within"),
+        ],
+        Drawing(span=8, looks={"99 of 100 within": Look(ORANGE), "half within": Look(BLUE)}),
+    )
 
 
-def _threads() -> list[Any]:
-    return [
-        lines(
-            "Threads by name",
-            "Live threads, digits in names as #. A name that only climbs is a pool that is made anew "
-            "for each request.",
-            "short",
-            [(f"sum {by('python_threads', 'name')} ({here(raw('python_threads'))})", "{{name}}")],
-            Drawing(stacked=True),
+def _long() -> Any:
+    return lines(
+        "Long collections, by generation",
+        "How long single garbage collections stop the process (99 of 100 are shorter). Generation 2 grows with the "
+        "heap.",
+        "s",
+        [(_quantile("python_gc_pause_seconds", 0.99, "generation"), "generation {{generation}}")],
+        Drawing(
+            span=8,
+            looks={
+                "generation 0": Look(GREY),
+                "generation 1": Look(BLUE),
+                "generation 2": Look(ORANGE),
+            },
         ),
-        lines(
-            "Threads that are old, and all that the system sees",
-            "Old threads that climb are kept. System threads far above those of Python belong to C "
-            "libraries.",
-            "short",
-            [
-                (f"sum({here(raw('python_threads_aged'))})", "old Python threads"),
-                (f"sum({here(raw('python_threads'))})", "Python threads"),
-                (f"sum({here(raw('process_threads'))})", "system threads"),
-            ],
-            Drawing(
-                looks={
-                    "old Python threads": Look(ORANGE),
-                    "Python threads": Look(BLUE),
-                    "system threads": Look(GREY, dashed=True),
-                }
-            ),
+    )
+
+
+def _blocked() -> Any:
+    name = "asyncio_loop_blocked_seconds_total"
+    return lines(
+        "Blocked loop, by function",
+        "Share of time that the loop stood still in a function that does not await. Move that work into a thread.",
+        "percentunit",
+        [(f"sum {by(name, 'where')} ({rate(name)}) > 0", "{{where}}")],
+        Drawing(stacked=True, empty="Never: no function has blocked the loop."),
+    )
+
+
+def _threads() -> Any:
+    return lines(
+        "Threads by name",
+        "Live threads, digits in names as #. A name that only climbs is a pool that is made anew for each request.",
+        "short",
+        [(f"sum {by('python_threads', 'name')} ({here(raw('python_threads'))})", "{{name}}")],
+        Drawing(stacked=True),
+    )
+
+
+def _old_threads() -> Any:
+    return lines(
+        "Old threads, and all of them",
+        "Old threads that climb are kept. System threads far above those of Python belong to C libraries.",
+        "short",
+        [
+            (f"sum({here(raw('python_threads_aged'))})", "old Python threads"),
+            (f"sum({here(raw('python_threads'))})", "Python threads"),
+            (f"sum({here(raw('process_threads'))})", "system threads"),
+        ],
+        Drawing(
+            span=8,
+            looks={
+                "old Python threads": Look(ORANGE),
+                "Python threads": Look(BLUE),
+                "system threads": Look(GREY, dashed=True),
+            },
         ),
-    ]
+    )
 
 
 def _cost() -> Any:
@@ -135,7 +146,7 @@ def _cost() -> Any:
                 "{{part}}",
             )
         ],
-        Drawing(span=8),
+        Drawing(span=8, names=150),
     )
 
 
@@ -151,7 +162,7 @@ def _parts() -> Any:
                 "{{part}}",
             )
         ],
-        Drawing(span=8),
+        Drawing(span=8, names=150),
     )
 
 

@@ -119,8 +119,9 @@ def _worst() -> Any:
             Column("Namespace", label="namespace"),
             Column("Cluster", label="cluster"),
         ],
-        ["Evidence", "Stranded", "Stray", "Aged"],
-        Drawing(span=24, height=8),
+        # Within the same evidence, by how many.
+        f"({_verdict()}) * 1e9 + ({_or_none(f'{STRANDED} > 0 or {STRAYS} > 0 or {AGED}')})",
+        Drawing(span=24, height=9),
         empty=NO_RULES,
     )
 
@@ -143,7 +144,7 @@ def _alerts() -> Any:
             Column("Coroutine", label="coroutine"),
             Column("For", f"time() - {since.format(FIRING)}", unit="s", width=80),
         ],
-        ["For"],
+        "For",
         Drawing(height=9),
         empty="No alert of lowtide fires.",
     )
@@ -169,9 +170,10 @@ def _tide() -> Any:
 def _growth() -> Any:
     group = f"by ({', '.join((*JOB, 'version'))})"
     start = f"min_over_time({recorded('version:lowtide_process:first_start_seconds', VERSION)}[$__range])"
-    # Three services: those with evidence first, then those that grew most. A bar is named by service and version;
+    # Three services: those with evidence; if none has, those that grew most. A bar is named by service and version;
     # its place is by service and start, which count_values makes a label of.
-    worst = f"topk(3, ({_verdict()}) * 1e9 + max {BY_JOB} ({GROWTH}))"
+    evidence = f"(({_verdict()}) > 0 or on () ({_verdict()}))"
+    worst = f"topk(3, {evidence} * 1e9 + max {BY_JOB} ({GROWTH}))"
     three = f"{GROWTH} and on ({', '.join(JOB)}) {worst}"
     placed = (
         f"clamp_min({three}, 0) * on ({', '.join((*JOB, 'version'))}) group_left (started) "
@@ -180,8 +182,10 @@ def _growth() -> Any:
     named = f'label_join({placed}, "deployment", " ", "job", "version")'
     return bars(
         "Old tasks that a process gained, per deployment",
-        "How many old tasks a process of each version gained while it ran, for the three worst services. Bars that "
-        "begin with one version: that deployment brought the leak. Bars in every version: restarts hide it. Services "
+        "How many old tasks a process of each version gained while it ran, for the worst services, "
+        "three at most. Bars that "
+        "begin with one version: that deployment brought the leak. Bars in every version: restarts "
+        "hide it. Services "
         "with long connections have bars of every height: see the evidence above.",
         f'label_join({named}, "place", " ", "job", "started")',
         "deployment",
@@ -231,11 +235,11 @@ def _origins() -> Any:
             Column("Started by", label="spawner"),
             Column("Stranded", f"topk(30, {stranded} or {aged} * 0)", steps=[(1, RED)], width=90),
             Column("Aged", f"topk(30, {aged})", width=80),
-            Column("Kept in a day", f"topk(30, {kept} or {aged} * 0)", steps=[(20, YELLOW)], width=120),
+            Column("Kept in a day", f"topk(30, {kept} or {aged} * 0)", width=120),
             Column("Namespace", label="namespace", width=100),
             Column("Cluster", label="cluster", width=100),
         ],
-        ["Stranded", "Kept in a day", "Aged"],
+        f"topk(30, ({stranded}) * 1e9 or {kept} or {aged} * 0)",
         Drawing(span=24, height=9),
         empty=NO_RULES,
     )
@@ -253,6 +257,6 @@ def _processes() -> Any:
             Column("Namespace", label="namespace", width=100),
             Column("Cluster", label="cluster", width=100),
         ],
-        ["Live tasks"],
+        "Live tasks",
         Drawing(height=9),
     )

@@ -48,7 +48,7 @@ class Look:
 class Drawing:
     """How a panel is drawn: its size on a grid of 24, its series on top of each other, or each with a look.
 
-    ``names`` is the width in pixels of a legend that can have many rows.
+    ``names`` is the width in pixels of a legend that can have many rows, ``empty`` what no data means.
     """
 
     span: int = 12
@@ -56,6 +56,7 @@ class Drawing:
     stacked: bool = False
     looks: Mapping[str, Look] = field(default_factory=dict)
     names: int = 300
+    empty: str = ""
 
 
 def lines(
@@ -89,6 +90,8 @@ def lines(
     )
     if drawing.stacked:
         made = made.stacking(commons.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
+    if drawing.empty:
+        made = made.no_value(drawing.empty)
     for name, look in drawing.looks.items():
         made = made.override_by_name(name, _properties(look))
     return made

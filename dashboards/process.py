@@ -112,7 +112,7 @@ def _origins() -> Any:
             Column("Live", live, width=80),
             Column("Oldest", oldest, unit="s", width=100),
         ],
-        ["Stranded", "Aged", "Live"],
+        f"({stranded}) * 1e9 or {aged} * 1e3 + {live}",
         Drawing(span=14),
     )
 
@@ -141,7 +141,7 @@ def _stranded() -> Any:
             Column("Grade", label="grade", width=110),
             Column("Tasks", f"sum {group} ({here(raw('asyncio_tasks_stranded', ORIGIN))})", width=70),
         ],
-        ["Tasks"],
+        "Tasks",
         Drawing(span=10),
         empty="None: every task can still be woken.",
     )
@@ -159,7 +159,7 @@ def _live() -> Any:
         "one to look at.",
         "short",
         [_by_origin("asyncio_tasks_live")],
-        Drawing(stacked=True),
+        Drawing(span=24, stacked=True, names=460),
     )
 
 
@@ -170,6 +170,7 @@ def _aged() -> Any:
         "a climbing one leaks.",
         "short",
         [_by_origin("asyncio_tasks_aged")],
+        Drawing(span=24, names=460),
     )
 
 
@@ -249,11 +250,13 @@ def _created() -> Any:
 
 def _lost() -> Any:
     name = "asyncio_tasks_destroyed_pending_total"
+    group = f"sum {by(name, 'coroutine')}"
+    any_lost = f"{group} (increase({raw(name, ORIGIN)}[$__range] @ end())) > 0"
     return lines(
         "Destroyed while pending: lost work",
-        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work "
-        "is lost: keep a "
+        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is lost: keep a "
         "reference to the task.",
         "cps",
-        [(f"sum {by(name, 'coroutine')} ({rate(name, ORIGIN)})", "{{coroutine}}")],
+        [(f"{group} ({rate(name, ORIGIN)}) and {any_lost}", "{{coroutine}}")],
+        Drawing(empty="None: no task was destroyed."),
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from grafana_foundation_sdk.builders import barchart
-from grafana_foundation_sdk.builders import common as commons
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.models import common, dashboard
@@ -33,16 +32,23 @@ def rows(
     title: str,
     description: str,
     columns: Sequence[Column],
-    sort: Sequence[str],
+    order: str,
     drawing: Drawing,
     empty: str = "",
 ) -> tables.Panel:
-    """Show what holds now, a row for each set of labels, worst first."""
-    values = [column for column in columns if column.expression]
-    letters = dict(zip((column.title for column in values), "ABCDEFGH", strict=False))
-    fields = {column.title: column.label or f"Value #{letters[column.title]}" for column in columns}
-    if len(values) == 1:
-        fields[values[0].title] = "Value"
+    """Show what holds now, a row for each set of labels.
+
+    The first row is that with the highest value of ``order``: a column's title, or a query that is not shown.
+    """
+    values = {column.title: column.expression for column in columns if column.expression}
+    if order not in values:
+        values["order"] = order
+    letters = dict(zip(values, "ABCDEFGHI", strict=False))
+    # With a single query, Grafana leaves its letter away.
+    names = {title: f"Value #{letter}" if len(values) > 1 else "Value" for title, letter in letters.items()}
+    fields = {column.title: column.label or names[column.title] for column in columns}
+    first = names.get(order) or names["order"]
+    hidden = {"Time": True} | ({first: True} if order not in fields else {})
     made = (
         tables.Panel()
         .title(title)
@@ -51,28 +57,30 @@ def rows(
         .unit("short")
         .span(drawing.span)
         .height(drawing.height)
-        .targets([query(column.expression, "", letters[column.title], "table") for column in values])
+        .targets([query(values[title], "", letter, "table") for title, letter in letters.items()])
         .thresholds(thresholds(()))
         .cell_height(common.TableCellHeight.SM)
         .show_header(True)
-        .with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
+        .with_transformation(_change("merge"))
+        .with_transformation(_change("sortBy", sort=[{"field": first, "desc": True}]))
         .with_transformation(
-            dashboard.DataTransformerConfig(
-                id_val="organize",
-                options={
-                    "excludeByName": {"Time": True},
-                    "indexByName": {fields[column.title]: place for place, column in enumerate(columns)},
-                    "renameByName": {},
-                },
+            _change(
+                "organize",
+                excludeByName=hidden,
+                indexByName={fields[column.title]: place for place, column in enumerate(columns)},
+                renameByName={},
             )
         )
-        .sort_by([commons.TableSortByFieldState().display_name(name).desc(True) for name in sort])
     )
     if empty:
         made = made.no_value(empty)
     for column in columns:
         made = made.override_by_name(fields[column.title], _cells(column))
     return made
+
+
+def _change(kind: str, **options: Any) -> dashboard.DataTransformerConfig:
+    return dashboard.DataTransformerConfig(id_val=kind, options=options)
 
 
 def _cells(column: Column) -> list[Property]:

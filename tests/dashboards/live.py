@@ -84,7 +84,7 @@ def ask(prometheus, query, promql):
     if query.kind == "instant":
         result = prometheus.api("query", query=promql)["result"]
         return [row for row in result if _finite(row["value"])]
-    result = prometheus.api("query_range", query=promql, start=now - 300, end=now, step=2)["result"]
+    result = prometheus.api("query_range", query=promql, start=now - 600, end=now, step=1)["result"]
     return [row for row in result if any(_finite(point) for point in row["values"])]
 
 

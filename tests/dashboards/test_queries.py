@@ -8,6 +8,7 @@ from tests.dashboards.grafana import NAMES, Query, everything, filled, queries
 from tests.dashboards.live import WITHIN, ask, configuration, fleet
 from tests.e2e.test_prometheus import Prometheus, _binary
 
+FIVE_SCRAPES = 'count_over_time(lowtide_deployment_info{version="0.9"}[10m]) >= 5'
 VERSIONS = ("Debian", "trixie", "forky")
 QUERIES = [(name, query) for name in NAMES for query in queries(name)]
 
@@ -27,7 +28,7 @@ def prometheus(tmp_path_factory):
             started[version] = Prometheus(binary, folder, demo, configuration(folder, demo, odd))
         try:
             for each in started.values():
-                each.poll(lambda asked: asked.query('lowtide_deployment_info{version="0.9"}'))
+                each.poll(lambda asked: asked.query(FIVE_SCRAPES))
             deploy("1.0")
 
             def of(version):

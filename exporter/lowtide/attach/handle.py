@@ -70,6 +70,7 @@ class Lowtide:
             if self in _state.handles:
                 _state.handles.remove(self)
                 _state.release(self._exporter, self._recorded)
+            _state.drop_ended()  # asyncio.run closes a loop without closing us
 
     def __enter__(self) -> "Lowtide":
         return self
@@ -196,15 +197,16 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
     else:
         _check_agreement(recorders.settings, settings)
     exporter = _exporter(recorders, settings, registry)
+    recorded: RecordedLoop | None = None
     try:
         if _state.recorders is None:
+            _state.recorders = recorders  # first, so that whatever interrupts the start, it is stopped
             recorders.start()
-            _state.recorders = recorders
         recorded = in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        handle = Lowtide(loop, exporter, recorded)
     except BaseException:
-        _state.release(exporter, None)
+        _state.release(exporter, recorded)
         raise
-    handle = Lowtide(loop, exporter, recorded)
     _state.handles.append(handle)
     return handle
 

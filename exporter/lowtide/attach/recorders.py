@@ -202,8 +202,13 @@ class Recorders:
     def _note_tide(self) -> None:
         now = time.monotonic()
         if self.tide.is_due(now):
-            blocked = sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
-            self.tide.add(now, self.census.loop_counts(), sum(self.pauses.sums), blocked)
+            # What another part has to tell may be missing, and is that part's failure.
+            paused = self.parts.gc.attempt(lambda: sum(self.pauses.sums)) or 0.0
+            blocked = self.parts.loops.attempt(self._blocked) or 0.0
+            self.tide.add(now, self.census.loop_counts(), paused, blocked)
+
+    def _blocked(self) -> float:
+        return sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
 
     def thread_ages(self, now: float) -> dict[int, float]:
         """Tell since how many seconds each live thread but ours has been seen, by ident. Safe from any thread."""
