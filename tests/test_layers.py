@@ -21,13 +21,22 @@ FLOORS = {
     "lowtide.attach": 4,
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
+    "lowtide.watch": 5,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
 }
 
 HOMES = {
     "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
-    "aiohttp": ("lowtide.publish.server", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
+    "jinja2": ("lowtide.publish.page.template",),
+    "rich": ("lowtide.watch.top",),
+    "aiohttp": (
+        "lowtide.publish.server",
+        "lowtide.publish.page.site",
+        "lowtide.attach",
+        "lowtide.hunt",
+        "lowtide.demo",
+    ),
     "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lowtide import __version__
 from lowtide.alerting import command as rules
 from lowtide.settings import duration
+from lowtide.watch import command as watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("top", "show the findings of a process, refreshing", watch.top_arguments, watch.top),
+    Command(
+        "report", "print the findings of a process once, for a ticket", watch.report_arguments, watch.report
+    ),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
 )
 
