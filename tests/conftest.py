@@ -64,6 +64,11 @@ def promtool():
     return needs("promtool", "apt-get install prometheus, or prometheus.io/download")
 
 
+@pytest.fixture(scope="session")
+def chromium():
+    return needs("chromium", "apt-get install chromium fonts-dejavu-core")
+
+
 @pytest.fixture
 def prometheus():
     return needs("prometheus", "apt-get install prometheus, or prometheus.io/download")

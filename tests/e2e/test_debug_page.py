@@ -174,8 +174,7 @@ def test_a_loop_that_stands_still_is_said_and_the_rest_is_shown():
         running.tell("block 20")
         document = running.until(lambda document: document["loops"][0]["standing_still"], 15)
         assert document["totals"]["stranded"] == 12
-        page = running.get("/debug/tasks")[1]
-        assert "stands still" in page
+        page = running.page_with("stands still")
         assert "ask_discounter" in page
         assert "Queue.put" in page
         assert "stands still" in running.get(f"/debug/tasks/{document['findings'][0]['id']}")[1]

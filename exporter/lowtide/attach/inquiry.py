@@ -8,9 +8,19 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.findings import Finding, Sample, finding, sample_of, with_sample
+from lowtide.judge.findings import (
+    Finding,
+    Sample,
+    finding,
+    function_name,
+    sample_of,
+    spawning_line,
+    with_sample,
+)
+from lowtide.judge.waits import Place
 from lowtide.record.origins import Origin
 from lowtide.record.tasks import TaskRef
+from lowtide.record.watcher import Breath
 
 T = TypeVar("T")
 
@@ -47,9 +57,14 @@ def findings(recorders: Recorders) -> list[Finding]:
     """List what is known of every origin with aged or proven tasks, the worst first. Safe from any thread."""
     spawners = spawner_codes(recorders)
     return [
-        with_sample(each, _first_sample(recorders, each.origin), spawners.get(each.origin.spawner))
+        with_sample(each, _first_sample(recorders, each.origin), _spawning_line(each.origin, spawners))
         for each in outline(recorders)
     ]
+
+
+def _spawning_line(origin: Origin, spawners: dict[str, CodeType]) -> Place | None:
+    code = spawners.get(origin.spawner)
+    return spawning_line(code, function_name(origin)) if code else None
 
 
 def outline(recorders: Recorders) -> list[Finding]:
@@ -59,12 +74,14 @@ def outline(recorders: Recorders) -> list[Finding]:
     for (origin, on, grade), count in recorders.stranded().items():
         graded.setdefault(origin, Counter())[grade] += count
         waits.setdefault(origin, Counter())[on] += count
-    found = [
+    found = (
         finding(count, graded.get(count.origin, {}), None, None, _most_common(waits.get(count.origin)))
         for count in recorders.census.snapshot().origins
         if count.aged or any(graded.get(count.origin, {}).values())
-    ]
-    return sorted(found, key=lambda each: (each.stranded, each.aged, each.live), reverse=True)
+    )
+    return sorted(
+        Breath().between(found), key=lambda each: (each.stranded, each.aged, each.live), reverse=True
+    )
 
 
 def _most_common(waits: "Counter[str] | None") -> str:

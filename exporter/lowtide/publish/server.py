@@ -88,6 +88,8 @@ class Server:
         await runner.setup()
         await web.SockSite(runner, self._socket, backlog=_BACKLOG).start()
         started.set_result(None)
+        if self._site is not None:
+            self._site.warm()
         await self._stop.wait()
         await _stop(runner, self._socket)
 

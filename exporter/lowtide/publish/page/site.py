@@ -14,7 +14,7 @@ from lowtide.publish.access import COOKIE, SESSION_SECONDS, WRONG, Access
 from lowtide.publish.page.document import MOST_FINDINGS
 from lowtide.publish.page.rows import query_of
 from lowtide.publish.page.source import Source
-from lowtide.publish.page.template import refused_page
+from lowtide.publish.page.template import refused_page, warm
 from lowtide.publish.page.views import Views
 from lowtide.record.threads import OWN
 
@@ -81,6 +81,10 @@ class Site:
                 web.post("/debug/sign-out", self._sign_out),
             ]
         )
+
+    def warm(self) -> None:
+        """Compile the templates, so that no request has to. Takes some 50 ms, best in the server's thread."""
+        warm()
 
     def close(self) -> None:
         """Let go of the threads; one that still waits for a loop ends by itself."""
