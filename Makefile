@@ -6,7 +6,7 @@ BIN := .venv/bin
 # forks among running threads, whose children may inherit a lock of the tracer's.
 UNTRACED := tests/attach/test_fork.py tests/corpus tests/judge/test_corpus.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons check fmt generate bench backtest
+.PHONY: help demo test test-pythons check fmt generate pictures bench backtest
 
 help:
 	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check     lint, format check, types'
 	@echo 'make fmt       format the code'
 	@echo 'make generate  rewrite the generated parts of the documentation'
+	@echo 'make pictures  take the pictures of the debug page again, with Chromium'
 	@echo 'make bench     measure what lowtide costs'
 	@echo 'make backtest  judge the alert rules on simulated services with fresh seeds, in a real Prometheus'
 
@@ -50,6 +51,10 @@ fmt: .venv/dev
 
 generate: .venv/dev
 	$(BIN)/python -m tests.generate
+
+pictures: .venv/dev
+	@sh tests/parts.sh
+	$(BIN)/python -m docs.pictures
 
 .venv/bench: .venv/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
