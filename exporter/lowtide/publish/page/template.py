@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lowtide.publish.page.words import lasting, number, plural, visible
+from lowtide.publish.page.words import lasting, number, plural, short_file, visible
 from lowtide.record.watcher import Breath
 
 
@@ -23,7 +23,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"name": name, "number": number, "lasting": lasting, "visible": visible}
+    made.filters |= {
+        "name": name,
+        "number": number,
+        "lasting": lasting,
+        "visible": visible,
+        "file": short_file,
+    }
     made.globals |= {"plural": plural}
     return made
 
