@@ -30,7 +30,7 @@ async def _deployment(samples):
         async with ClientSession() as session, asyncio.TaskGroup() as group:
             for i in range(samples):
                 for _ in range(random.randint(2, 40 if i % 40 < 8 else 12)):
-                    code = "FAKE" if random.random() < 0.06 else "SUMMER"
+                    code = "FREE?user=7" if random.random() < 0.06 else "SUMMER"
                     group.create_task(_ask(session, url + code))
                 await asyncio.sleep(INTERVAL)
                 seen.append(handle.snapshot().loops[0].live)

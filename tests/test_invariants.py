@@ -166,7 +166,7 @@ FOUNDATIONS = {
     "tasks": ("", "census"),
     "loops": ("heart", "lag"),
     "threads": ("", "_threads"),
-    "gc": ("", "_pauses"),
+    "gc": ("", "pauses"),
     "deployment": ("", "_deployment"),
 }
 
@@ -196,7 +196,7 @@ def test_3_a_part_that_raises_is_off_logged_once_and_the_rest_is_served(install,
     for page in pages:
         assert f'lowtide_collect_success{{part="{part}"}} 0.0' in page
         assert (
-            page.count("} 1.0\nlowtide_collect_success") + page.count("} 0.0\nlowtide_collect_success") == 5
+            page.count("} 1.0\nlowtide_collect_success") + page.count("} 0.0\nlowtide_collect_success") == 6
         )
         assert ("lowtide_deployment_info{" in page) == (part != "deployment")
 

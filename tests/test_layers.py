@@ -15,6 +15,7 @@ MODULES = {
 
 FLOORS = {
     "lowtide.settings": 0,
+    "lowtide.expected": 0,
     "lowtide.record": 1,
     "lowtide.judge": 2,
     "lowtide.publish": 3,
@@ -22,22 +23,34 @@ FLOORS = {
     "lowtide.hunt": 4,
     "lowtide.alerting": 4,
     "lowtide.watch": 5,
+    "lowtide.dashboards": 4,
     "lowtide.demo": 5,
     "lowtide.cli": 5,
+    "lowtide.aiohttp": 5,
+    "lowtide.asgi": 5,
 }
 
 HOMES = {
-    "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
+    "prometheus_client": (
+        "lowtide.publish",
+        "lowtide.attach.handle",
+        "lowtide.attach.peers",
+        "lowtide.attach.recorders",
+        "lowtide.attach.serving",
+    ),
     "jinja2": ("lowtide.publish.page.template",),
-    "rich": ("lowtide.watch.top",),
-    "aiohttp": (
-        "lowtide.publish.server",
-        "lowtide.publish.page.site",
-        "lowtide.attach",
+    "rich": ("lowtide.watch.top", "lowtide.hunt"),
+    "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
+    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
+    "_pytest": ("lowtide.hunt.pytest_items",),
+    "bcrypt": ("lowtide.publish.basic_auth",),
+    "yaml": (
+        "lowtide.settings",
+        "lowtide.publish.marked",
+        "lowtide.alerting",
         "lowtide.hunt",
         "lowtide.demo",
     ),
-    "yaml": ("lowtide.settings", "lowtide.alerting", "lowtide.hunt", "lowtide.demo"),
 }
 
 

@@ -1,6 +1,9 @@
 """Settings: three sources, and errors that name file, key, value and what is allowed."""
 
+from pathlib import Path
+
 import pytest
+from lowtide.expected import reason_for
 from lowtide.settings import UNSET, load
 
 
@@ -41,6 +44,14 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(config):
 @pytest.mark.parametrize("value", ["10m", "600", "600s", "0.166666666666666667h"])
 def test_a_duration_may_have_a_unit(value):
     assert load({}, {"LOWTIDE_AGED_AFTER": value}).aged_after == pytest.approx(600)
+
+
+def test_the_path_of_a_web_configuration_can_come_from_every_source(config):
+    assert load({}, {"LOWTIDE_WEB_CONFIG": "/etc/web.yml"}).web_config == "/etc/web.yml"
+    assert load({}, config("web_config: web.yml")).web_config == "web.yml"
+    assert load({"web_config": Path("web.yml")}, {}).web_config == "web.yml"
+    with pytest.raises(ValueError, match="web_config should be the path of a web configuration file, is 3"):
+        load({"web_config": 3}, {})
 
 
 def test_a_port_can_be_none_in_every_source(config):
@@ -125,3 +136,56 @@ def test_metrics_are_protected_by_a_word(text, value):
 def test_another_word_is_an_error_that_says_what_is_allowed():
     with pytest.raises(ValueError, match="LOWTIDE_PROTECT_METRICS should be true or false, is 'maybe'"):
         load({}, {"LOWTIDE_PROTECT_METRICS": "maybe"})
+
+
+def test_expected_origins_are_a_mapping_to_reasons_or_a_list(config):
+    as_mapping = 'expected: {"shop.rules:refresh made by shop.app:*": for the life of the process}'
+    as_list = """
+    expected:
+      - origin: shop.rules:refresh
+        spawner: shop.app:*
+        reason: for the life of the process
+    """
+    read = load({}, config(as_mapping)).expected
+    assert read == load({}, config(as_list)).expected
+    assert reason_for(read, "shop.rules:refresh", "shop.app:main") == "for the life of the process"
+    assert reason_for(read, "shop.rules:refresh", "shop.jobs:main") == ""
+    assert reason_for(read, "shop.rules:refreshed", "shop.app:main") == ""
+
+
+def test_expected_origins_may_be_an_argument():
+    (expected,) = load({"expected": {"shop.*": "we know"}}, {}).expected
+    assert (expected.coroutine, expected.spawner, expected.reason) == ("shop.*", "*", "we know")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("expected: 17", "lowtide.yml: expected should be a list of entries .*, or a mapping .*, is 17"),
+        ("expected: [a:b]", r"lowtide.yml: expected\[0\] should be a mapping with the keys .*, is 'a:b'"),
+        ("expected: [{origin: 'a:b'}]", r"lowtide.yml: expected\[0\]\.reason should be text .*, is None"),
+        ("expected: {'a:b': ''}", r"lowtide.yml: expected\['a:b'\]\.reason should be text .*, is ''"),
+        ("expected: {'a:b': 1}", r"lowtide.yml: expected\['a:b'\]\.reason should be text .*, is 1"),
+        ("expected: {a: b}", r"lowtide.yml: expected\['a'\]\.origin should be module:function .*, is 'a'"),
+        ("expected: [{reason: b}]", r"lowtide.yml: expected\[0\]\.origin should be .*, is None"),
+        ("expected: [{origin: 'a:b', why: b}]", r"lowtide.yml: expected\[0\] should be .*, is {'origin'"),
+        (
+            "expected: [{origin: 'a:b', spawner: c, reason: b}]",
+            r"lowtide.yml: expected\[0\]\.spawner should be module:function of who makes the task.*, is 'c'",
+        ),
+    ],
+)
+def test_a_wrong_entry_of_expected_is_an_error_that_names_it(config, text, message):
+    with pytest.raises(ValueError, match=message):
+        load({}, config(text))
+
+
+def test_expected_origins_in_a_variable_are_an_error_that_names_it():
+    with pytest.raises(ValueError, match=r"environment: LOWTIDE_EXPECTED should be a list .*, is 'a:b'"):
+        load({}, {"LOWTIDE_EXPECTED": "a:b"})
+
+
+def test_flows_have_their_settings(config):
+    settings = load({}, config("max_flows: 7") | {"LOWTIDE_STRAY_AFTER": "2m"})
+    assert (settings.stray_after, settings.max_flows) == (120.0, 7)
+    assert (load({}, {}).stray_after, load({}, {}).max_flows) == (30.0, 100)

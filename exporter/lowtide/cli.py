@@ -1,12 +1,17 @@
 """The command ``lowtide``."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.attach import run
+from lowtide.dashboards import command as dashboard
+from lowtide.hunt import command as audit
 from lowtide.settings import duration
 from lowtide.watch import command as watch
 
@@ -23,6 +28,8 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
+    if os.getpid() == 1:  # in a container, where the kernel keeps back what has no handler
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(prog="lowtide", description="Find asyncio task leaks.")
     parser.add_argument("--version", action="version", version=f"lowtide {__version__}")
     subparsers = parser.add_subparsers(metavar="command", required=True)
@@ -52,14 +59,33 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=float, default=20.0, metavar="N", help="requests per second (default 20)"
     )
-    parser.add_argument("--fixed", action="store_true", help="give the queue room: no leak")
+    parser.add_argument(
+        "--leak",
+        choices=("1", "2", "3", "none"),
+        default="2",
+        help="shape of the leak: 1 no receiver, 2 receiver skipped (default), 3 no sender, or none",
+    )
+    parser.add_argument("--fixed", action="store_true", help="give the queue room for the answer: no leak")
 
 
 def _demo(options: argparse.Namespace) -> int:
     from lowtide.demo.main import Options
     from lowtide.demo.main import main as demo
 
-    return demo(Options(options.seconds, options.port, options.rate, options.fixed))
+    leak = None if options.fixed or options.leak == "none" else int(options.leak)
+    return demo(Options(options.seconds, options.port, options.rate, leak))
+
+
+def _selftest_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--within", type=seconds, default=180.0, metavar="TIME", help="give up after this long (default 3m)"
+    )
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    from lowtide.demo.selftest import main as selftest
+
+    return selftest(options.within)
 
 
 COMMANDS = (
@@ -68,7 +94,11 @@ COMMANDS = (
     Command(
         "report", "print the findings of a process once, for a ticket", watch.report_arguments, watch.report
     ),
+    Command("run", "run a program and measure every event loop of it", run.arguments, run.run),
+    Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
+    Command("selftest", "plant a leak, and see that lowtide sees it", _selftest_arguments, _selftest),
+    Command("dashboard", "print a Grafana dashboard: fleet or process", dashboard.arguments, dashboard.run),
 )
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yaml
 
+from lowtide.expected import ALLOWED, EntryError, Expected, expected
+
 
 class Unset(Enum):
     """The type of UNSET: says that an argument was not given, where None means something."""
@@ -34,8 +36,14 @@ class Settings:
     port: int | None = 9788
     aged_after: float = 600.0
     max_origins: int = 100
+    stray_after: float = 30.0
+    max_flows: int = 100
+    expected: tuple[Expected, ...] = ()
     token: str = field(default="", repr=False)
     protect_metrics: bool = False
+    web_config: str = ""
+    dir: str = ""
+    """Where the workers of one port meet; empty if there is only one process."""
 
 
 def _text(value: Any) -> str:
@@ -45,6 +53,13 @@ def _text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError
+
+
+def _path(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError
+    return path
 
 
 def _port(value: Any) -> int | None:
@@ -78,6 +93,13 @@ def _count(value: Any) -> int:
     return number
 
 
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    # A worker may change its directory before it installs, and another may not.
+    return os.path.abspath(value) if value else ""  # noqa: PTH100 (resolve() would follow a link that we refuse)
+
+
 def _switch(value: Any) -> bool:
     words = {
         "true": True,
@@ -103,16 +125,23 @@ class _Kind:
 
 
 _NAME = _Kind(_text, "text")
+_DURATION = _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m")
+_COUNT = _Kind(_count, "a whole number from 1 to 10000")
 _KINDS = {
     "service": _NAME,
     "version": _NAME,
     "revision": _NAME,
     "host": _NAME,
     "port": _Kind(_port, "a number from 0 (any free port) to 65535, or none (serve nothing)"),
-    "aged_after": _Kind(duration, "seconds above 0, or a number with s, m, h or d, such as 10m"),
+    "aged_after": _DURATION,
+    "max_origins": _COUNT,
+    "stray_after": _DURATION,
+    "max_flows": _COUNT,
+    "expected": _Kind(expected, ALLOWED),
     "token": _NAME,
     "protect_metrics": _Kind(_switch, "true or false"),
-    "max_origins": _Kind(_count, "a whole number from 1 to 10000"),
+    "web_config": _Kind(_path, "the path of a web configuration file"),
+    "dir": _Kind(_folder, "the path of a directory"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 
@@ -156,6 +185,8 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
         )
     try:
         return kind.parse(value)
+    except EntryError as error:
+        raise ValueError(f"{source.name}: {shown}{error}") from None
     except (ValueError, OverflowError):
         quoted = "something else" if key == "token" else repr(value)
         raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None

@@ -136,9 +136,10 @@ def _in_full(case):
 
 def _dashboard(case, seconds):
     shown = {
-        k: v
-        for k, v in ({"job": "shop"} | case.labels).items()
-        if k in ("coroutine", "flow", "instance", "job")
+        k: v for k, v in ({"job": "shop"} | case.labels).items() if k in ("coroutine", "instance", "job")
     }
-    variables = "".join(f"&var-{name}={quote_plus(value)}" for name, value in sorted(shown.items()))
+    variables = "".join(
+        f"&var-{'origin' if name == 'coroutine' else name}={quote_plus(value)}"
+        for name, value in sorted(shown.items())
+    )
     return f"{defaults()['dashboard']}?from={seconds - 21600}000&to={seconds}000{variables}"

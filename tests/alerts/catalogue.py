@@ -4,6 +4,7 @@ ORIGIN = {"coroutine", "spawner"}
 
 RULED = {
     "asyncio_tasks": {"loop"},
+    "asyncio_tasks_floor": {"loop"},
     "asyncio_tasks_created_total": {"loop"},
     "asyncio_tasks_destroyed_pending_total": ORIGIN,
     "asyncio_tasks_aged": ORIGIN,
@@ -24,7 +25,6 @@ RULED = {
 
 UNRULED = {
     "asyncio_tasks_aged_entered_total": "what entered is the change of asyncio_tasks_aged and what ended",
-    "asyncio_tasks_floor": "a count alone can't tell a morning from a leak",
     "asyncio_tasks_live": "the same, by origin",
     "asyncio_task_oldest_age_seconds": "an old task is no leak: every process has some for its whole life",
     "asyncio_task_age_seconds_bucket": "for the heat map",

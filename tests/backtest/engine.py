@@ -91,6 +91,13 @@ class Engine:
         """Evaluate at one moment."""
         return self._ask("query", query=query, time=moment)
 
+    def values(self, label, selector, first, last):
+        """Return the values that a label has in the selected series."""
+        parameters = urllib.parse.urlencode({"match[]": selector, "start": first, "end": last})
+        url = f"http://{self.address}/api/v1/label/{label}/values?{parameters}"
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return json.load(answer)["data"]
+
     def _ask(self, endpoint, **parameters):
         data = urllib.parse.urlencode(parameters).encode()
         request = urllib.request.Request(f"http://{self.address}/api/v1/{endpoint}", data)

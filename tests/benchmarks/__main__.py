@@ -6,7 +6,7 @@ import sys
 
 from tests.benchmarks.table import show
 
-ALL = ("overhead", "requests", "memory", "scrape", "pauses", "idle", "corpus", "proof", "page")
+ALL = ("overhead", "flows", "requests", "memory", "scrape", "pauses", "idle", "corpus", "proof", "page")
 
 
 def main(names):

@@ -31,7 +31,7 @@ if uvloop is not None:
     LOOPS["uvloop"] = uvloop.new_event_loop
 
 # What is no family.
-APART = {"channels", "check", "contents", "runner", "stage"}
+APART = {"channels", "check", "contents", "repeats", "runner", "stage"}
 # Programs sleep for at most 5 ms when time is their subject: a window without change this long is the end.
 QUIET = 0.015
 # A woken task that needs a thread or a child process to get going is given this long on a busy machine.
@@ -173,8 +173,10 @@ class Run:
 
 @contextlib.contextmanager
 def running(program: Program, new_loop=asyncio.new_event_loop) -> Iterator[Run]:
-    """Run a program to the point where it is judged, with automatic collection off, and clean up after."""
-    gc.collect()
+    """Run a program to the point where it is judged, with automatic collection off, and clean up after.
+
+    Nothing is collected before: the one that ran last has cleaned up, and a collection takes as long as a program.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     run = Run(program, new_loop())

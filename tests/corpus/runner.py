@@ -29,6 +29,7 @@ class Outcome:
     false: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     provable: int = 0
+    grades: list[str] = field(default_factory=list)
 
 
 def judge(program: Program, new_loop) -> Outcome:
@@ -38,6 +39,7 @@ def judge(program: Program, new_loop) -> Outcome:
         declared = {id(task) for task, _ in run.stage.unprovable_tasks}
         open_question = {id(task) for task, reason in run.stage.unprovable_tasks if THROUGH_FRAMES in reason}
         judged = run.look(lambda pending: [(id(task), proof) for task, proof in _proofs(pending)])
+        outcome.grades = sorted(proof.grade for _, proof in judged)
         for key, proof in judged:
             if key in open_question:
                 continue

@@ -131,6 +131,54 @@ def test_a_task_in_a_local_of_a_live_function_is_cancel_only():
     assert play(scene) == {("child", "Event.wait", "cancel_only"): 1}
 
 
+def test_a_task_that_nobody_could_cancel_any_more_becomes_unwakeable():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+        released = asyncio.Event()
+
+        async def supervise():
+            children = [spawn(asyncio.Event().wait())]
+            await released.wait()
+            return len(children)
+
+        spawn(supervise())
+        await turns()
+        child = weakref.ref(next(task for task in BACKGROUND if "supervise" not in repr(task)))
+        await call(lambda: docket.watch(child(), "child"))
+        await work(docket, clock, 12)
+        held = +docket.counts
+        released.set()
+        await turns()
+        await work(docket, clock, 2000)
+        return dict(held), dict(+docket.counts), docket.passes
+
+    held, left, passes = play(scene)
+    assert held == {("child", "Event.wait", "cancel_only"): 1}
+    assert left == {("child", "Event.wait", "unwakeable"): 1}
+    assert passes <= 3
+
+
+def test_a_task_that_somebody_can_always_cancel_is_asked_for_again_once_in_ten_minutes():
+    async def scene():
+        clock = Clock()
+        docket = docket_with(clock)
+
+        async def supervise():
+            children = [spawn(asyncio.Event().wait()) for _ in range(100)]
+            await asyncio.sleep(3600)
+            return children
+
+        spawn(supervise())
+        await hand_in(docket, "child")
+        await work(docket, clock, 3600)
+        return dict(+docket.counts), docket.passes
+
+    counts, passes = play(scene)
+    assert counts == {("child", "Event.wait", "cancel_only"): 100}
+    assert 2 <= passes <= 7
+
+
 def test_a_released_task_leaves_the_counts():
     async def scene():
         clock = Clock()

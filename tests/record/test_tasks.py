@@ -102,6 +102,14 @@ async def by_lambda(gate):
     return [spawn()]
 
 
+async def by_a_comprehension(gate):
+    return [asyncio.create_task(work(gate)) for _ in range(2)]
+
+
+async def by_a_generator(gate):
+    return list(asyncio.create_task(work(gate)) for _ in range(2))  # noqa: C400 (it is what is tested)
+
+
 async def of_a_method(gate):
     return [asyncio.create_task(Worker().run(gate))]
 
@@ -137,6 +145,8 @@ WAYS = [
     (by_gather, "work", "by_gather"),
     (by_partial, "work", "by_partial"),
     (by_lambda, "work", "by_lambda.<locals>.<lambda>"),
+    (by_a_comprehension, "work", "by_a_comprehension"),
+    (by_a_generator, "work", "by_a_generator"),
     (of_a_method, "Worker.run", "of_a_method"),
     (of_a_callable, "Worker.__call__", "of_a_callable"),
     (of_a_decorated, "decorated", "of_a_decorated"),

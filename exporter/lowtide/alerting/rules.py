@@ -86,13 +86,16 @@ def _runbook(words: Mapping[str, str], alert: str) -> str:
 
 
 def _dashboard(words: Mapping[str, str]) -> str:
-    """Link to the six hours before the alert, in milliseconds; only `query` knows the time."""
+    """Link to the six hours before the alert, in milliseconds; only `query` knows the time.
+
+    The dashboards' variable for a coroutine is `origin`, the others are called as the labels are.
+    """
     now = '{{ with query "vector(time())" }}{{ . | first | value | printf "%.0f" }}000{{ end }}'
     start = now.replace("time()", "time() - 21600")
     variables = (
         "{{ range $name, $value := $labels }}"
-        '{{ if match "^(cluster|namespace|job|instance|coroutine|flow)$" $name }}'
-        "&var-{{ $name }}={{ $value | urlquery }}{{ end }}{{ end }}"
+        '{{ if match "^(cluster|namespace|job|instance|coroutine)$" $name }}'
+        '&var-{{ reReplaceAll "^coroutine$" "origin" $name }}={{ $value | urlquery }}{{ end }}{{ end }}'
     )
     return f"'{words['dashboard']}?from={start}&to={now}{variables}'"
 

@@ -153,7 +153,9 @@ SETTINGS = (
         "where runbooks are",
         _address,
     ),
-    Setting("dashboard", "http://localhost:3000/d/lowtide", "the dashboard that alerts lead to", _address),
+    Setting(
+        "dashboard", "http://localhost:3000/d/lowtide-fleet", "the dashboard that alerts lead to", _address
+    ),
 )
 
 

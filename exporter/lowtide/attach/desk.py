@@ -71,11 +71,14 @@ class _Kept:
 class Desk:
     """Answers for the recorders of one process. See ``lowtide.publish.page.source.Source``."""
 
-    def __init__(self, recorders: Recorders, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, recorders: Recorders, clock: Callable[[], float] = time.monotonic, worker: str = ""
+    ) -> None:
         self._recorders = recorders
         self._clock = clock
         self._samples: dict[Origin, _Kept] = {}
         self._lines: dict[Origin, Place] = {}
+        self._worker = worker
         self._lock = threading.Lock()
 
     def facts(self) -> Facts:
@@ -103,6 +106,7 @@ class Desk:
             columns=recorders.tide.columns(),
             width=recorders.tide.width,
             pauses=tuple(PauseFacts(i, tuple(counts), total) for i, (counts, total) in enumerate(pauses)),
+            worker=self._worker,
         )
 
     def outline(self) -> list[Finding]:

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from weakref import ref
 
@@ -11,13 +13,13 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
-from lowtide.attach.desk import Desk
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.attach.serving import serve
+from lowtide.attach.workers import Worker
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
-from lowtide.publish.page.site import Site
 from lowtide.publish.server import Server
 from lowtide.settings import UNSET, Settings, Unset, load
 
@@ -26,12 +28,15 @@ _IN_LOOP_WITHIN = 10.0
 
 
 class Lowtide:
-    """One recorded loop. Also a context manager that closes itself."""
+    """One recorded loop, or the process without any. Also a context manager that closes itself."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, exporter: "_Exporter", recorded: RecordedLoop
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        exporter: "_Exporter",
+        recorded: RecordedLoop | None,
     ) -> None:
-        self._loop = ref(loop)
+        self._loop: Callable[[], asyncio.AbstractEventLoop | None] = _nothing if loop is None else ref(loop)
         self._exporter = exporter
         self._recorded = recorded
 
@@ -49,7 +54,7 @@ class Lowtide:
         return self._recorders().census.snapshot()
 
     def findings(self) -> list[Finding]:
-        """Say of each origin of this process with aged or proven tasks what is known, the worst first.
+        """Say of each origin of this process with aged, stray or proven tasks what is known, the worst first.
 
         Safe from any thread. One task of each origin is looked at in its loop's thread, half a millisecond each;
         a loop that stands still for a second has findings without that.
@@ -68,6 +73,7 @@ class Lowtide:
             if self in _state.handles:
                 _state.handles.remove(self)
                 _state.release(self._exporter, self._recorded)
+            _state.drop_ended()  # asyncio.run closes a loop without closing us
 
     def __enter__(self) -> "Lowtide":
         return self
@@ -87,7 +93,7 @@ class _Exporter:
 
     registry: CollectorRegistry
     collectors: list[Collector]
-    server: Server | None = None
+    server: Server | Worker | None = None
     users: int = 0
 
     def close(self) -> None:
@@ -123,9 +129,10 @@ class _State:
         """Let go of handles whose loop was closed without closing them, so that a new ``install()`` is free."""
         for handle in list(self.handles):
             loop = handle._loop()  # noqa: SLF001 (one file, one thing)
-            if loop is None or loop.is_closed():
+            recorded = handle._recorded  # noqa: SLF001
+            if recorded is not None and (loop is None or loop.is_closed()):
                 self.handles.remove(handle)
-                self.release(handle._exporter, handle._recorded)  # noqa: SLF001
+                self.release(handle._exporter, recorded)  # noqa: SLF001
 
 
 _state = _State()
@@ -142,34 +149,64 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     loop: asyncio.AbstractEventLoop | None = None,
     aged_after: float | str | Unset = UNSET,
     max_origins: int | Unset = UNSET,
+    stray_after: float | str | Unset = UNSET,
+    max_flows: int | Unset = UNSET,
+    expected: Mapping[str, str] | Sequence[Mapping[str, str]] | Unset = UNSET,
     token: str | None = None,
     protect_metrics: bool | Unset = UNSET,
+    web_config: str | Path | None = None,
 ) -> Lowtide:
     """Measure a loop and serve ``/metrics``, by default of the running loop at ``http://127.0.0.1:9788/metrics``.
 
     ``port=None`` registers the metrics in ``registry`` and serves nothing, ``port=0`` takes any free port.
-    ``aged_after`` is in seconds, or text such as ``"10m"``. The debug pages are beside the metrics; on an address
-    that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the metrics do too.
-    What isn't given comes from ``LOWTIDE_…`` environment
-    variables (``LOWTIDE_PORT``), then from the YAML file that ``LOWTIDE_CONFIG`` names, then from the defaults.
+    ``aged_after`` and ``stray_after`` are in seconds, or text such as ``"10m"``. The debug pages are beside the
+    metrics; on an address that isn't loopback they answer only to ``token``, and with ``protect_metrics`` the
+    metrics do too. ``web_config`` names a file in Prometheus' web configuration format, with TLS and passwords.
+    ``expected`` are origins whose tasks may outlive their flow, such as ``{"shop.rules:refresh": "reason"}``.
+    What isn't given comes from ``LOWTIDE_…`` environment variables (``LOWTIDE_PORT``), then from the YAML file that
+    ``LOWTIDE_CONFIG`` names, then from the defaults.
     A second call for the same loop returns the same handle; a call for another loop shares the server.
 
     Raises RuntimeError without a loop, OSError if the port is taken, ValueError for a setting that isn't allowed
-    or that contradicts an earlier call. Nothing stays installed then.
+    or that contradicts an earlier call, ImportError if passwords need a package. Nothing stays installed then.
     Call it in the loop's thread; from another one it waits until the loop lets it in.
     """
     target = loop or _running_loop()
     given: dict[str, object] = {"service": service, "version": version, "revision": revision}
-    given |= {"host": host, "port": port, "aged_after": aged_after, "max_origins": max_origins}
-    settings = load(given | {"token": token, "protect_metrics": protect_metrics})
-    found_service, found_version = deployment(settings.service, settings.version)
-    settings = replace(settings, service=found_service, version=found_version)
+    given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
+    given |= {"aged_after": aged_after, "stray_after": stray_after}
+    given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
+    settings = _settings(given | {"expected": expected})
     with _state.lock:
         _state.drop_ended()
         for handle in _state.handles:
             if handle._loop() is target:  # noqa: SLF001
                 return handle
         return _install(target, settings, registry)
+
+
+def install_process() -> Lowtide:
+    """Measure what belongs to the process, as its threads and collections, whether it has an event loop or not.
+
+    Settings are those of the environment. A second call returns the same handle. Raises as ``install()`` does.
+    """
+    settings = _settings({})
+    with _state.lock:
+        _state.drop_ended()
+        for handle in _state.handles:
+            if handle._recorded is None:  # noqa: SLF001
+                return handle
+        return _install(None, settings, REGISTRY)
+
+
+def _settings(given: Mapping[str, object]) -> Settings:
+    settings = load(given)
+    found_service, found_version = deployment(settings.service, settings.version)
+    return replace(settings, service=found_service, version=found_version)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -181,28 +218,40 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         ) from None
 
 
-def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: CollectorRegistry) -> Lowtide:
+def _install(
+    loop: asyncio.AbstractEventLoop | None, settings: Settings, registry: CollectorRegistry
+) -> Lowtide:
     recorders = _state.recorders
     if recorders is None:
         recorders = Recorders(settings)
     else:
         _check_agreement(recorders.settings, settings)
     exporter = _exporter(recorders, settings, registry)
+    recorded: RecordedLoop | None = None
     try:
         if _state.recorders is None:
+            _state.recorders = recorders  # first, so that whatever interrupts the start, it is stopped
             recorders.start()
-            _state.recorders = recorders
-        recorded = in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        recorded = None if loop is None else in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        handle = Lowtide(loop, exporter, recorded)
     except BaseException:
-        _state.release(exporter, None)
+        _state.release(exporter, recorded)
         raise
-    handle = Lowtide(loop, exporter, recorded)
     _state.handles.append(handle)
     return handle
 
 
 # The address is a matter of each server; all else holds for the process.
-_OF_THE_PROCESS = ("service", "version", "revision", "aged_after", "max_origins")
+_OF_THE_PROCESS = (
+    "service",
+    "version",
+    "revision",
+    "aged_after",
+    "max_origins",
+    "stray_after",
+    "max_flows",
+    "expected",
+)
 
 
 def _check_agreement(running: Settings, wanted: Settings) -> None:
@@ -228,18 +277,19 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            site = Site(Desk(recorders), settings.token, protect_metrics=settings.protect_metrics)
-            exporter.server = Server(settings.host, settings.port, registry, site)
+            exporter.server = serve(recorders, settings, settings.port, registry)
         except BaseException:
             _state.release(exporter, None)
             raise
     return exporter
 
 
-def _serves(server: Server | None, settings: Settings) -> bool:
+def _serves(server: Server | Worker | None, settings: Settings) -> bool:
     if settings.port is None:
         return True
-    return server is not None and server.host == settings.host and settings.port in {0, server.port}
+    if server is None or server.host != settings.host or settings.port not in {0, server.port}:
+        return False
+    return settings.web_config == (server.guard.path if server.guard else "")
 
 
 def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collector]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.judge.findings import (
+    Background,
     Finding,
     Sample,
     finding,
@@ -54,7 +55,7 @@ def in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T], within: 
 
 
 def findings(recorders: Recorders) -> list[Finding]:
-    """List what is known of every origin with aged or proven tasks, the worst first. Safe from any thread."""
+    """List what is known of every origin with aged, stray or proven tasks, the worst first. Safe from any thread."""
     spawners = spawner_codes(recorders)
     return [
         with_sample(each, _first_sample(recorders, each.origin), _spawning_line(each.origin, spawners))
@@ -74,14 +75,31 @@ def outline(recorders: Recorders) -> list[Finding]:
     for (origin, on, grade), count in recorders.stranded().items():
         graded.setdefault(origin, Counter())[grade] += count
         waits.setdefault(origin, Counter())[on] += count
+    snapshot = recorders.census.snapshot()
+    strays: Counter[Origin] = Counter()
+    for left in snapshot.strays:
+        strays[left.origin] += left.stray
     found = (
-        finding(count, graded.get(count.origin, {}), None, None, _most_common(waits.get(count.origin)))
-        for count in recorders.census.snapshot().origins
-        if count.aged or any(graded.get(count.origin, {}).values())
+        finding(
+            count,
+            graded.get(count.origin, {}),
+            None,
+            None,
+            _most_common(waits.get(count.origin)),
+            _background(recorders, count.origin, strays[count.origin]),
+        )
+        for count in snapshot.origins
+        if count.aged or strays[count.origin] or any(graded.get(count.origin, {}).values())
     )
     return sorted(
-        Breath().between(found), key=lambda each: (each.stranded, each.aged, each.live), reverse=True
+        Breath().between(found),
+        key=lambda each: (each.stranded, each.stray, each.aged, each.live),
+        reverse=True,
     )
+
+
+def _background(recorders: Recorders, origin: Origin, stray: int) -> Background:
+    return Background(recorders.census.flows_of(origin), stray, recorders.expectation(origin))
 
 
 def _most_common(waits: "Counter[str] | None") -> str:

@@ -8,12 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from prometheus_client.metrics_core import Metric as Family
 
 from lowtide.attach.prover import Prover
+from lowtide.attach.routes import NAMING
+from lowtide.expected import reason_for
 from lowtide.judge.census import Census, MeasuredLoop
 from lowtide.judge.docket import Docket
+from lowtide.judge.strays import Strays
 from lowtide.judge.tide import Tide
 from lowtide.publish.collector import Collector
 from lowtide.publish.families import (
@@ -24,6 +28,7 @@ from lowtide.publish.families import (
     task_families,
     thread_families,
 )
+from lowtide.record import flows
 from lowtide.record.destroyed import Destroyed
 from lowtide.record.heartbeat import Heartbeat
 from lowtide.record.origins import Budget, Origin, label, printable
@@ -68,7 +73,16 @@ class Recorders:
         self._deployment = (settings.service, settings.version, settings.revision)
         self.loops: list[RecordedLoop] = []
         self.parts = _Parts()
-        self.census = Census(aged_after=settings.aged_after, max_origins=settings.max_origins)
+        self._ledger = flows.Ledger(settings.max_flows)
+        self.census = Census(
+            aged_after=settings.aged_after,
+            max_origins=settings.max_origins,
+            strays=Strays(
+                stray_after=settings.stray_after,
+                ledger=self._ledger,
+                expected=cache(lambda origin: bool(self.expectation(origin))),
+            ),
+        )
         self._threads = Threads()
         self._threads_lock = threading.Lock()
         self._thread_names = Budget(_MAX_NAMES)
@@ -83,11 +97,13 @@ class Recorders:
     def start(self) -> None:
         """Begin to record what belongs to the process."""
         self.pauses.install()
+        flows.count_in(self._ledger)
         self._watcher.start()
 
     def stop(self) -> None:
         """Record no more, and take every hook out again that is still ours."""
         self.pauses.uninstall()
+        flows.count_in(None)
         for recorded in list(self.loops):
             self.remove(recorded)
         self._watcher.stop()
@@ -95,6 +111,7 @@ class Recorders:
     def abandon(self) -> None:
         """Stop in a forked child, where the watcher doesn't exist and a lock may be held for ever."""
         self.pauses.uninstall()
+        flows.count_in(None)
         for recorded in self.loops:
             _stop(recorded)
 
@@ -135,6 +152,7 @@ class Recorders:
             (parts.threads, self._gather_threads),
             (parts.gc, lambda: gc_families(self.pauses)),
             (parts.proof, lambda: proof_families(self.stranded())),
+            (NAMING, tuple),  # it works in requests, and publishes nothing itself
         ]
         return Collector(gathers, {"heap_pass": self._last_heap_pass})
 
@@ -144,6 +162,10 @@ class Recorders:
         for recorded in self.loops:
             total.update(recorded.prover.counts())
         return total
+
+    def expectation(self, origin: Origin) -> str:
+        """Return the reason why tasks of an origin are expected to outlive their flow; nothing if they aren't."""
+        return reason_for(self.settings.expected, origin.coroutine, origin.spawner)
 
     def _last_heap_pass(self) -> float:
         """Tell how many seconds the last pass over the heap took, which asks for the holders of proven tasks."""
@@ -175,6 +197,8 @@ class Recorders:
         frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
         hearts = [recorded.heartbeat for recorded in self.loops]
         busy = [heart.look(now, frames.get(heart.thread)) for heart in hearts]
+        # Our own frame is among them: the circle would keep all of them, and what they hold, until a collection.
+        frames.clear()
         return any(busy)
 
     def _take_census(self) -> None:
@@ -190,8 +214,13 @@ class Recorders:
     def _note_tide(self) -> None:
         now = time.monotonic()
         if self.tide.is_due(now):
-            blocked = sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
-            self.tide.add(now, self.census.loop_counts(), sum(self.pauses.sums), blocked)
+            # What another part has to tell may be missing, and is that part's failure.
+            paused = self.parts.gc.attempt(lambda: sum(self.pauses.sums)) or 0.0
+            blocked = self.parts.loops.attempt(self._blocked) or 0.0
+            self.tide.add(now, self.census.loop_counts(), paused, blocked)
+
+    def _blocked(self) -> float:
+        return sum(sum(recorded.heartbeat.blocked.copy().values()) for recorded in self.loops)
 
     def thread_ages(self, now: float) -> dict[int, float]:
         """Tell since how many seconds each live thread but ours has been seen, by ident. Safe from any thread."""

@@ -2,23 +2,24 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from lowtide.attach.handle import Lowtide, install
+from lowtide.demo.discounter import serving
 from lowtide.demo.prometheus import HOW_TO_GET_ONE, scraping
 from lowtide.demo.service import application
 from lowtide.demo.traffic import send
 from lowtide.judge.census import OriginCount, Snapshot
+from lowtide.judge.findings import Finding
+from lowtide.record.origins import Origin
 
 _REPORT_EVERY = 2.0
 _AGED_AFTER = 10.0
 """Seconds, so that aged tasks show while one watches; a real service keeps the default of 10 minutes."""
-_SHOWN = 4
+_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Options:
     seconds: float | None = None
     port: int = 9788
     requests_per_second: float = 20.0
-    fixed: bool = False
+    leak: int | None = 2
+    """The shape of the leak; None for the fixed service."""
 
 
 def main(options: Options) -> int:
@@ -46,9 +48,13 @@ async def _run(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    with install(service="promo", version="1.0.0", port=options.port, aged_after=_AGED_AFTER) as handle:
-        async with _service(options.fixed) as base_url, scraping(*_address(handle)) as prometheus:
-            print(f"service     {base_url}/promo/SUMMER")
+    version = os.environ.get("LOWTIDE_VERSION") or "1.0.0"
+    with install(service="promo", version=version, port=options.port, aged_after=_AGED_AFTER) as handle:
+        async with (
+            serving(application(leak=options.leak)) as base_url,
+            scraping(*_address(handle)) as prometheus,
+        ):
+            print(f"service     {base_url}/promo/SUMMER?user=7")
             print(f"metrics     {handle.url}")
             print(f"Prometheus  {prometheus or HOW_TO_GET_ONE}")
             print(f"aged means older than {_AGED_AFTER:.0f} s; Ctrl-C ends the demo\n", flush=True)
@@ -65,26 +71,24 @@ def _address(handle: Lowtide) -> tuple[str, int]:
     return host, int(port)
 
 
-@contextlib.asynccontextmanager
-async def _service(fixed: bool) -> AsyncIterator[str]:
-    runner = web.AppRunner(application(fixed=fixed), access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
 async def _report(handle: Lowtide, stop: asyncio.Event) -> None:
     began = asyncio.get_running_loop().time()
+    told: set[Origin] = set()
     while not stop.is_set():
         seconds = asyncio.get_running_loop().time() - began
         print(report(seconds, handle.snapshot()), flush=True)
+        for finding in _proven(handle, told):
+            print(f"\nproven after {seconds:.0f} s:\n{finding}\n", flush=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REPORT_EVERY):
                 await stop.wait()
+
+
+def _proven(handle: Lowtide, told: set[Origin]) -> list[Finding]:
+    """List the findings with proof that were not told before."""
+    found = [each for each in handle.findings() if each.stranded and each.origin not in told]
+    told.update(each.origin for each in found)
+    return found
 
 
 def report(seconds: float, snapshot: Snapshot) -> str:

@@ -13,13 +13,17 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, compress
 from time import monotonic
 from typing import NamedTuple
 from weakref import ref
 
+from lowtide.judge.belonging import flows_of
 from lowtide.judge.filing import Filing
 from lowtide.judge.roll import SEGMENT, Roll, Tally
+from lowtide.judge.strays import FlowCount, StrayCount, Strays
 from lowtide.record.destroyed import Destroyed, Note
+from lowtide.record.flows import Ledger
 from lowtide.record.origins import UNKNOWN, Budget, Origin
 from lowtide.record.tasks import Nest, Nursery, TaskRef
 from lowtide.record.watcher import Breath
@@ -64,6 +68,8 @@ class Snapshot:
     origins: tuple[OriginCount, ...]
     origins_used: int
     origins_folded: int
+    flows: tuple[FlowCount, ...] = ()
+    strays: tuple[StrayCount, ...] = ()
 
 
 class Member(NamedTuple):
@@ -96,6 +102,8 @@ class MeasuredLoop:
         self.lost: dict[int, int] = {}
         """The origins of what the last census struck off, by hash."""
         self.roll = Roll()
+        self.outlived = Roll()
+        """Tasks that outlived their flow, on which they are as old as its end."""
         self.floor = _SlidingMinimum(FLOOR_WINDOW)
         self.loop = ref(loop)
 
@@ -122,9 +130,15 @@ class Census:
     """Counts the tasks of all loops. ``clock`` gives seconds that never go back."""
 
     def __init__(
-        self, *, aged_after: float, max_origins: int, clock: Callable[[], float] = monotonic
+        self,
+        *,
+        aged_after: float,
+        max_origins: int,
+        strays: Strays | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.aged_after = aged_after
+        self._strays = strays or Strays(stray_after=30.0, ledger=Ledger(100))
         self._clock = clock
         self._budget = Budget(max_origins)
         self._filing = Filing(self._budget)
@@ -145,6 +159,7 @@ class Census:
         with self._lock:
             self._loops.remove(loop)
             loop.roll.forget(self._tallies)
+            self._strays.forget(loop.outlived)
 
     def take(self) -> None:
         """Bring all counts up to date."""
@@ -161,6 +176,8 @@ class Census:
                 origins=tuple(breath.between(self._count_origin(origin, now) for origin in self._numbers)),
                 origins_used=len(self._budget),
                 origins_folded=self._budget.folded,
+                flows=self._strays.flows(),
+                strays=self._strays.counts(),
             )
 
     def loop_counts(self) -> tuple[LoopCount, ...]:
@@ -174,8 +191,9 @@ class Census:
         self._last = now
         for loop in self._loops:
             for nest in loop.nursery.nests():
-                self._empty(nest, loop.roll, born, breath)
+                self._empty(nest, loop, born, breath)
             self._strike(loop, breath)
+            self._strays.take(loop.roll, loop.outlived, self._origins, now, breath)
             loop.roll.ripen(now - self.aged_after, self._tallies)
             origins = self._origins
             loop.to_prove.extend(
@@ -212,6 +230,18 @@ class Census:
         with self._lock:
             return loop.roll.oldest(self._numbers[origin]) if origin in self._numbers else None
 
+    def flows_of(self, origin: Origin) -> tuple[str, ...]:
+        """Name the flows in which live tasks of an origin were made, those that left most of them first."""
+        with self._lock:
+            number = self._numbers.get(origin)
+            still_open = [] if number is None else [loop.roll.flows_of(number) for loop in self._loops]
+            return self._strays.names(origin, chain.from_iterable(still_open))
+
+    def youngest(self, origin: Origin, loop: MeasuredLoop, most: int) -> list[TaskRef]:
+        """Return references to the youngest tasks of an origin that were live at the last census."""
+        with self._lock:
+            return loop.roll.youngest(self._numbers[origin], most) if origin in self._numbers else []
+
     def members(self, loop: MeasuredLoop, most: int, origin: Origin | None = None) -> "Members":
         """List up to ``most`` live tasks of a loop in order of birth, evenly spread, or the oldest of one origin."""
         with self._lock:
@@ -222,17 +252,17 @@ class Census:
         members = (Member(reference, origins[number], now - birth) for reference, number, birth in chosen)
         return Members(total, tuple(Breath().between(members)))
 
-    def _empty(self, nest: Nest, roll: Roll, born: float, breath: Breath) -> None:
+    def _empty(self, nest: Nest, loop: MeasuredLoop, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""
         for _ in range(len(nest.young) // SEGMENT + 1):  # no more than there are: the factory may add as fast
             refs = _pop(nest.young, SEGMENT)
-            filed = [
-                (reference, self._number(origin))
-                for reference, origin in zip(refs, self._filing.origins(refs, nest.spawner), strict=True)
-                if origin is not None
-            ]
+            origins = self._filing.origins(refs, nest.spawner)
+            there = [origin is not None for origin in origins]
+            filed = list(compress(refs, there))
             if filed:
-                roll.add([each for each, _ in filed], born, [number for _, number in filed], self._tallies)
+                numbers = [self._number(origin) for origin in origins if origin is not None]
+                flows = flows_of(filed, loop.nursery.claims)
+                loop.roll.add(filed, [born] * len(filed), numbers, self._tallies, flows)
             breath.take()
 
     def _number(self, origin: Origin) -> int:

@@ -8,6 +8,8 @@ Guarantees:
 - A verdict needs two looks at least a second apart that find the task on the same future.
 - Origins take turns, and within one the tasks that were handed in first come first.
 - A task that isn't stranded is looked at ever more rarely, unless its future changes.
+- Who could cancel a stranded task may go away: that is asked again for one that is ``cancel_only``, with at most one
+  pass over the heap in ten minutes.
 
 Not thread-safe: every method belongs to the loop's own thread, apart from reading ``counts`` and the figures.
 """
@@ -192,6 +194,8 @@ class Docket:
         if not future or (entry.waiting_on and future != entry.future):
             self._release(entry)
         elif entry.waiting_on:  # proven: a stranded task stays stranded
+            if entry.grade == CANCEL_ONLY and entry.pause >= _LONGEST_PAUSE and self._may_ask_again(now):
+                self._grade_again(entry)
             self._later(entry, now)
         elif entry.future and not entry.seen and future != entry.future:
             # It ran since the last look, so it is alive: ask again as if for the first time.
@@ -213,6 +217,19 @@ class Docket:
         else:
             self._admit(entry, look)
             self._later(entry, now)
+
+    def _may_ask_again(self, now: float) -> bool:
+        return self._custody.is_waiting() or now - self._last_pass >= _LONGEST_PAUSE
+
+    def _grade_again(self, entry: Entry) -> None:
+        """Ask anew who could cancel a task."""
+        look = look_at(entry(), self._loop, _MOST_OBJECTS)
+        if look.verdict == STRANDED:
+            self._uncount(entry)
+            self._custody.release(entry)
+            entry.grade, entry.held, entry.holders = "", None, ()
+            entry.order = next(self._order)  # the last pass is no answer any more
+            self._admit(entry, look)
 
     def _admit(self, entry: Entry, look: Look) -> None:
         if not self._custody.is_waiting():
@@ -243,5 +260,8 @@ class Docket:
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
             self._custody.release(entry)
-            if entry.grade and entry.origin is not None:
-                self.counts[entry.origin, entry.waiting_on, entry.grade] -= 1
+            self._uncount(entry)
+
+    def _uncount(self, entry: Entry) -> None:
+        if entry.grade and entry.origin is not None:
+            self.counts[entry.origin, entry.waiting_on, entry.grade] -= 1

@@ -18,6 +18,9 @@ from lowtide.judge.survey import name_of
 from lowtide.judge.waits import Place, place_of, waiting_on
 from lowtide.record.origins import Origin
 
+_MOST_FLOWS = 5
+"""Flows that a report names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -31,12 +34,25 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """The flows that an origin's live tasks were made in, those with most strays first, and how many are stray.
+
+    ``expected`` is the reason for which they may outlive their flow; nothing if they may not.
+    """
+
+    flows: tuple[str, ...] = ()
+    stray: int = 0
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One origin's evidence. Counts are of tasks, ``oldest`` is an age in seconds.
 
     ``stranded`` are those proven ``unwakeable``, ``cancel_only`` those that somebody could still cancel.
     ``made_at`` is the line that spawns, where the source tells it; ``cycle`` are the names of tasks that wait
-    for each other.
+    for each other. ``flows`` are those that its live tasks were made in, ``stray`` the tasks that outlived them by
+    ``stray_after``, ``expected`` is the reason for which the settings let them.
     """
 
     origin: Origin
@@ -52,6 +68,9 @@ class Finding:
     holders: tuple[str, ...]
     cycle: tuple[str, ...]
     advice: Advice | None
+    flows: tuple[str, ...] = ()
+    stray: int = 0
+    expected: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -64,6 +83,8 @@ class Finding:
             ("evidence", self._evidence()),
             ("waits in", self.where),
             ("made by", self.made_at or self.origin.spawner),
+            ("flow", self._flows()),
+            ("expected", self.expected),
             ("why", self.why),
             ("held by", ", ".join(self.holders)),
             ("cycle", " -> ".join((*self.cycle, *self.cycle[:1]))),
@@ -72,9 +93,14 @@ class Finding:
         lines = [f"{self.origin.coroutine} made by {self.origin.spawner} [{self.fingerprint}]"]
         return "\n".join(lines + [f"  {name:9} {value}" for name, value in rows if value])
 
+    def _flows(self) -> str:
+        more = len(self.flows) - _MOST_FLOWS
+        return ", ".join(self.flows[:_MOST_FLOWS]) + (f" and {more} more" if more > 0 else "")
+
     def _evidence(self) -> str:
         proven = [f"{self.stranded} stranded (proven)"] if self.stranded else []
         proven += [f"{self.cancel_only} end only if cancelled"] if self.cancel_only else []
+        proven += [f"{self.stray} stray"] if self.stray else []
         return ", ".join([*proven, f"{self.aged} aged", f"{self.live} live", f"oldest {self.oldest:.0f} s"])
 
 
@@ -84,6 +110,7 @@ def finding(
     sample: Sample | None,
     spawner: CodeType | None,
     waiting_on: str = "",
+    background: Background = Background(),
 ) -> Finding:
     """Put together what is known of an origin. ``graded`` are its proven tasks by grade.
 
@@ -104,6 +131,9 @@ def finding(
         holders=(),
         cycle=(),
         advice=advice_for(waiting_on) if waiting_on and stranded else None,
+        flows=background.flows,
+        stray=background.stray,
+        expected=background.expected,
     )
     return with_sample(
         found, sample, spawning_line(spawner, function_name(found.origin)) if spawner else None

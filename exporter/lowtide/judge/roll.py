@@ -11,12 +11,13 @@ import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
 from operator import call, not_, truth
 from typing import Any
 
+from lowtide.record.flows import Flow
 from lowtide.record.tasks import TaskRef
 
 SEGMENT = 2000
@@ -26,6 +27,8 @@ _MOST_LOST = 20_000
 """Tasks struck off in one census whose origins are kept for the next: few are asked for."""
 
 _is_done: Any = asyncio.Task.done
+
+Flows = Sequence[Flow | None]
 
 
 @dataclass(slots=True)
@@ -42,7 +45,7 @@ class Tally:
 class _Segment:
     """Up to SEGMENT tasks: their references, times of birth and origins' numbers, side by side."""
 
-    __slots__ = ("aged", "births", "births_sum", "by_origin", "handed_out", "origins", "refs")
+    __slots__ = ("aged", "births", "births_sum", "by_origin", "flows", "handed_out", "origins", "refs")
 
     def __init__(self) -> None:
         self.refs: list[TaskRef] = []
@@ -54,8 +57,14 @@ class _Segment:
         """How many of the first are counted as aged."""
         self.handed_out = 0
         """How many of the first were handed to the proof."""
+        self.flows: list[Flow | None] = []
+        """The flow that each was made in, until that ends; empty if none was made in one."""
 
-    def add(self, refs: Iterable[TaskRef], born: Sequence[float], origins: Sequence[int]) -> None:
+    def add(
+        self, refs: Sequence[TaskRef], born: Sequence[float], origins: Sequence[int], flows: Flows
+    ) -> None:
+        if flows or self.flows:
+            self.flows = (self.flows or [None] * len(self.refs)) + list(flows or [None] * len(refs))
         self.refs += refs
         self.births.extend(born)
         self.births_sum += sum(born)
@@ -78,6 +87,18 @@ class _Segment:
         self.births_sum = sum(self.births)
         self.origins = array("H", compress(self.origins, live))
         self.by_origin = Counter(self.origins)
+        self.flows = list(compress(self.flows, live))
+
+    def release(self) -> Iterator[int]:
+        """Yield the places of tasks whose flow has ended."""
+        if not any(flow.ended is not None for flow in set(self.flows) if flow is not None):
+            return
+        for place, flow in enumerate(self.flows):
+            if flow is not None and flow.ended is not None:
+                yield place
+                self.flows[place] = None
+        if not any(self.flows):
+            self.flows = []
 
 
 class Roll:
@@ -90,12 +111,20 @@ class Roll:
         return sum(len(segment.refs) for segment in self._segments)
 
     def add(
-        self, refs: Sequence[TaskRef], born: float, origins: Sequence[int], tallies: Sequence[Tally]
+        self,
+        refs: Sequence[TaskRef],
+        born: Sequence[float],
+        origins: Sequence[int],
+        tallies: Sequence[Tally],
+        flows: Flows = (),
     ) -> None:
-        """Append up to SEGMENT tasks that are not older than the last one."""
+        """Append up to SEGMENT tasks, in order of birth and not older than the last one.
+
+        ``flows`` are those that they were made in, if any was.
+        """
         if not self._segments or len(self._segments[-1].refs) + len(refs) > SEGMENT:
             self._segments.append(_Segment())
-        self._segments[-1].add(refs, [born] * len(refs), origins)
+        self._segments[-1].add(refs, born, origins, flows)
         for origin, count in Counter(origins).items():
             tallies[origin].live += count
 
@@ -118,7 +147,7 @@ class Roll:
         for segment in self._segments:
             last = joined[-1] if joined else None
             if last is not None and len(last.refs) + len(segment.refs) <= SEGMENT // 2:
-                last.add(segment.refs, segment.births, segment.origins)
+                last.add(segment.refs, segment.births, segment.origins, segment.flows)
                 last.aged += segment.aged
                 last.handed_out += segment.handed_out
             elif segment.refs:
@@ -172,12 +201,39 @@ class Roll:
                 strict=True,
             )
 
+    def release(self) -> Iterator[tuple[TaskRef, Flow, int, float]]:
+        """Yield reference, flow, origin and birth of each task whose flow has ended, each only once."""
+        for segment in self._segments:
+            for place in segment.release():
+                flow = segment.flows[place]
+                assert flow is not None
+                yield segment.refs[place], flow, segment.origins[place], segment.births[place]
+
+    def flows_of(self, origin: int) -> set[Flow]:
+        """List the flows that have not ended and in which tasks of an origin were made."""
+        return {
+            flow
+            for segment in self._segments
+            if segment.flows and segment.by_origin[origin]
+            for flow, number in zip(segment.flows, segment.origins, strict=True)
+            if flow is not None and number == origin
+        }
+
     def oldest(self, origin: int) -> TaskRef | None:
         """Return a reference to the oldest task of an origin; None if there is none."""
         for segment in self._segments:
             if segment.by_origin[origin]:
                 return segment.refs[segment.origins.index(origin)]
         return None
+
+    def youngest(self, origin: int, most: int) -> list[TaskRef]:
+        """Return references to up to ``most`` tasks of an origin, the youngest first."""
+        found: list[TaskRef] = []
+        for segment in reversed(self._segments):
+            if len(found) < most and segment.by_origin[origin]:
+                pairs = zip(reversed(segment.refs), reversed(segment.origins), strict=True)
+                found += [reference for reference, number in pairs if number == origin]
+        return found[:most]
 
     def choose(self, most: int, origin: int | None) -> tuple[int, list[tuple[TaskRef, int, float]]]:
         """Return how many tasks there are, and up to ``most`` of them with origin and birth.

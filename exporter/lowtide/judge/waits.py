@@ -165,6 +165,11 @@ def place_of(task: Any) -> Place:
     return _line(users[-1] if users else steps[0])
 
 
+def stack_of(task: Any) -> list[Place]:
+    """Return the lines in which a pending task is suspended, outermost first."""
+    return [_line(step) for step in chain(task)]
+
+
 def _file(step: Any) -> str:
     code = code_of(step)
     return code.co_filename if code is not None else ""

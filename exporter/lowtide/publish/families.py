@@ -33,8 +33,21 @@ def task_families(snapshot: Snapshot) -> Iterator[Family]:
                 for count in snapshot.origins
             ),
         )
+    yield from _flow_families(snapshot)
     yield family("lowtide_origins", (((), snapshot.origins_used),))
     yield family("lowtide_origins_folded_total", (((), snapshot.origins_folded),))
+
+
+def _flow_families(snapshot: Snapshot) -> Iterator[Family]:
+    stray: Counter[tuple[str, str]] = Counter()
+    strayed: Counter[tuple[str, str]] = Counter()
+    for count in snapshot.strays:
+        labels = (count.flow, count.origin.coroutine)
+        stray[labels] += count.stray
+        strayed[labels] += count.strayed
+    yield family("asyncio_tasks_stray", stray.items())
+    yield family("asyncio_tasks_strayed_total", strayed.items())
+    yield family("asyncio_flows_total", (((count.flow,), count.ended) for count in snapshot.flows))
 
 
 _BY_ORIGIN = {

@@ -2,37 +2,62 @@
 
 import asyncio
 import errno
-import gzip
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import CollectorRegistry
 
-from lowtide.publish.page.site import Site
-from lowtide.record.threads import OWN
+from lowtide.publish.exposition import CollectorRegistry, page
+from lowtide.publish.guard import Guard
+from lowtide.record.threads import OWN, mark_own
+
+T = TypeVar("T")
 
 _BACKLOG = 256
 _STOP_WITHIN = 0.5
 """Seconds that an answer under way gets when the server stops."""
 
 
+class Rooms(Protocol):
+    """Routes that go before the server's own, and may take their place."""
+
+    def attach(self, application: web.Application, address: str) -> None:
+        """Add them to an application that is bound to this address."""
+
+    def close(self) -> None:
+        """Let go of what serves them."""
+
+
 class Server:
     """Serves one registry over HTTP. Made and closed from any thread; ``url`` says where."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, site: Site | None = None) -> None:
-        """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        *,
+        site: Rooms | None = None,
+        guard: Guard | None = None,
+        listening: socket.socket | None = None,
+    ) -> None:
+        """Bind and serve, or raise OSError that names the port; nothing is left behind then.
+
+        ``listening`` is a socket that listens already, which the server closes.
+        """
         self._registry = registry
         self._site = site
-        self._socket = _listen(host, port)
-        self.host, self.port = host, self._socket.getsockname()[1]
+        self.guard = guard
+        self._socket = listening or listen(host, port)
+        self.host, self.port = host, port or self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._scraping = 0
         self._scrapes = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="lowtide-scrape", initializer=_mark_own
+            max_workers=1, thread_name_prefix="lowtide-scrape", initializer=mark_own
         )
         started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(started,), name="lowtide-server", daemon=True)
@@ -44,7 +69,8 @@ class Server:
     def url(self) -> str:
         """Where the server listens, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        scheme = "https" if self.guard is not None and self.guard.ssl_context is not None else "http"
+        return f"{scheme}://{host}:{self.port}"
 
     def close(self) -> None:
         """Stop serving and free the port; wait for it, half a second at most for answers under way."""
@@ -55,6 +81,8 @@ class Server:
         if self._site is not None:
             self._site.close()
         self._scrapes.shutdown(wait=not self._scraping, cancel_futures=True)
+        if self.guard is not None:
+            self.guard.close()
 
     def abandon(self) -> None:
         """Give the port back in a forked child, where the server's thread doesn't exist."""
@@ -71,7 +99,12 @@ class Server:
             self._loop.close()
 
     async def _serve(self, started: "Future[None]") -> None:
-        application = web.Application()
+        guard = self.guard
+        application = web.Application(middlewares=[guard.middleware()] if guard else [])
+        if guard is not None:
+            application.on_response_prepare.append(guard.add_headers)
+        if self._site is not None:
+            self._site.attach(application, _address(self._socket))
         application.add_routes(
             [
                 web.get("/", self._index),
@@ -80,49 +113,32 @@ class Server:
                 web.get("/-/ready", self._ready),
             ]
         )
-        if self._site is not None:
-            self._site.attach(application, self._socket.getsockname()[0])
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
         await runner.setup()
-        await web.SockSite(runner, self._socket, backlog=_BACKLOG).start()
+        tls = guard.ssl_context if guard else None
+        await web.SockSite(runner, self._socket, backlog=_BACKLOG, ssl_context=tls).start()
         started.set_result(None)
-        if self._site is not None:
-            self._site.warm()
         await self._stop.wait()
         await _stop(runner, self._socket)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        accepts_gzip = "gzip" in request.headers.get("Accept-Encoding", "").lower()
-        body, content_type = await asyncio.get_running_loop().run_in_executor(
+        body, headers = await off_loop(
             self._scrapes,
             self._scrape,
             request.headers.get("Accept", ""),
+            request.headers.get("Accept-Encoding", ""),
             request.query.getall("name[]", []),
-            accepts_gzip,
         )
-        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip:
-            headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 
-    def _scrape(self, accept: str, names: list[str], compressed: bool) -> tuple[bytes, str]:
+    def _scrape(self, accept: str, accept_encoding: str, names: list[str]) -> tuple[bytes, dict[str, str]]:
         self._scraping += 1
         try:
-            page, content_type = self._render(accept, names)
-            # A page shrinks to a tenth at level 1; higher levels cost three times as much.
-            return (gzip.compress(page, compresslevel=1, mtime=0) if compressed else page), content_type
+            return page(self._registry, accept, accept_encoding, names)
         finally:
             self._scraping -= 1
-
-    def _render(self, accept: str, names: list[str]) -> tuple[bytes, str]:
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (ValueError, TypeError):  # a version that is no number
-            encode, content_type = choose_encoder("")
-        registry = self._registry.restricted_registry(names) if names else self._registry
-        return encode(registry), content_type
 
     async def _index(self, _: web.Request) -> web.Response:
         return web.Response(text="lowtide\n\n/debug/tasks\n/metrics\n/-/healthy\n/-/ready\n")
@@ -132,6 +148,18 @@ class Server:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ready\n")
+
+
+async def off_loop(threads: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+    """Call the function in a thread; here, if the interpreter is ending: it begins no more work in threads then.
+
+    A program may stay in that state for long, while it waits for threads of its own.
+    """
+    try:
+        future = threads.submit(function, *arguments)
+    except RuntimeError:
+        return function(*arguments)
+    return await asyncio.wrap_future(future)
 
 
 async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
@@ -144,6 +172,8 @@ async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     for transport in transports:
         if transport is not None:
             transport.abort()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()  # a TLS handshake that the client doesn't finish, or an answer that waits for others
     await _rounds()  # a socket is closed in the round after its transport
 
 
@@ -152,11 +182,13 @@ async def _rounds() -> None:
         await asyncio.sleep(0)
 
 
-def _mark_own() -> None:
-    OWN.add(threading.current_thread())
+def _address(listening: socket.socket) -> str:
+    """Return the address that a socket is bound to; a socket in a private directory is as good as loopback."""
+    return "127.0.0.1" if listening.family == socket.AF_UNIX else str(listening.getsockname()[0])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address, or raise OSError that names it and says what to do."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -42,6 +42,7 @@ LAG_BOUNDS = (1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 
 _RECENT_BLOCKS = 64
 
 _SELECTORS = (getattr(selectors, name, None) for name in ("EpollSelector", "KqueueSelector", "PollSelector"))
+_HANDLE_RUN = asyncio.Handle._run.__code__  # noqa: SLF001 (what calls every callback of asyncio's own loops)
 _WAITING = {kind.select.__code__ for kind in (*_SELECTORS, selectors.SelectSelector) if kind is not None}
 
 
@@ -78,7 +79,7 @@ class Heartbeat:
 
     def start(self) -> None:
         """Begin to tick. Runs in the loop's thread, or before the loop runs."""
-        self._schedule()
+        self._schedule(0.0)  # the first tick tells which thread to watch
 
     def stop(self) -> None:
         """Tick no more. Safe from any thread."""
@@ -86,12 +87,12 @@ class Heartbeat:
         if self._timer is not None and get_ident() == self._thread:  # uvloop's timers bear no other thread
             self._timer.cancel()
 
-    def _schedule(self) -> None:
+    def _schedule(self, interval: float = TICK_INTERVAL) -> None:
         loop = self._loop()
         if loop is not None:
-            self._due = self._clock() + TICK_INTERVAL
+            self._due = self._clock() + interval
             # An empty context: the caller's may hold a whole request.
-            self._timer = loop.call_later(TICK_INTERVAL, self._part.attempt, self._tick, context=Context())
+            self._timer = loop.call_later(interval, self._part.attempt, self._tick, context=Context())
 
     def _tick(self) -> None:
         if self._stopped:
@@ -133,7 +134,7 @@ class Heartbeat:
             self.last = now
         elif not self._thread or frame is None:
             return False  # it has not ticked yet
-        elif frame.f_code in _WAITING or frame.f_code is self._caller:
+        elif frame.f_code in _WAITING or self._is_resting(frame.f_code, now):
             self.last = now
         elif self._asked:
             self._where = innermost_user_function(frame, self._caller) or self._where
@@ -152,6 +153,13 @@ class Heartbeat:
         """
         silence = now - self.last
         return (silence, self._where or UNKNOWN) if self._asked and silence > BLOCKED else None
+
+    def _is_resting(self, code: CodeType, now: float) -> bool:
+        """Say whether a compiled loop waits, of which no frame shows; it doesn't while its tick is overdue.
+
+        A loop in Python whose innermost frame is that of its handles has a function in C to run.
+        """
+        return code is self._caller and code is not _HANDLE_RUN and now <= self._due + BLOCKED
 
     @property
     def thread(self) -> int:

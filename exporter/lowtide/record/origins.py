@@ -47,9 +47,14 @@ def qualified(module: object, qualname: object) -> str:
     return f"{label(module)}:{label(qualname)}"
 
 
+# A comprehension is a function of its own, before 3.12 at least: nobody would look for it under that name.
+_COMPREHENSIONS = re.compile(r"(\.<locals>)?\.?<(listcomp|setcomp|dictcomp|genexpr)>")
+
+
 def frame_name(frame: FrameType) -> str:
-    """Name the function that a frame runs, as ``module:qualname``."""
-    return qualified(frame.f_globals.get("__name__"), frame.f_code.co_qualname)
+    """Name the function that a frame runs, as ``module:qualname``; a comprehension is part of its function."""
+    qualname = _COMPREHENSIONS.sub("", frame.f_code.co_qualname) or "<module>"
+    return qualified(frame.f_globals.get("__name__"), qualname)
 
 
 class Place(Enum):
@@ -59,11 +64,13 @@ class Place(Enum):
     MACHINERY = "asyncio or lowtide: look further out"
     CALLBACK = "a part of asyncio that the loop calls by itself: it made the task, nobody further out did"
     LOOP = "the loop: what it called made the task"
+    RUNNER = "runs the loop, whose own frames don't show if it is compiled: like the loop, or it made the task itself"
 
 
 # Frames further out than these belong to whoever runs the loop, who made no task.
 _CALLED_BY_LOOP = {
     ("asyncio.events", "Handle._run"): Place.LOOP,
+    ("asyncio.runners", "Runner.run"): Place.RUNNER,
     ("asyncio.tasks", "run_coroutine_threadsafe.<locals>.callback"): Place.CALLBACK,
     ("asyncio.streams", "StreamReaderProtocol.connection_made"): Place.CALLBACK,
 }

@@ -10,7 +10,13 @@ _INSTALLED = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")}
 
 
 def innermost_user_function(frame: FrameType | None, outermost: CodeType | None) -> str | None:
-    """Name the innermost function of user code from ``frame`` outward, as ``module:qualname``.
+    """Name the innermost function of user code from ``frame`` outward, as ``module:qualname``; None without one."""
+    found = innermost_user_frame(frame, outermost)
+    return None if found is None else frame_name(found)
+
+
+def innermost_user_frame(frame: FrameType | None, outermost: CodeType | None) -> FrameType | None:
+    """Find the innermost frame of user code from ``frame`` outward.
 
     User code is what is neither in the standard library nor installed; where all of it is installed, what is not
     in the standard library. Frames from ``outermost`` on belong to whoever runs the loop. None if there is none.
@@ -21,8 +27,8 @@ def innermost_user_function(frame: FrameType | None, outermost: CodeType | None)
         if place_of(frame) is Place.MACHINERY:
             pass
         elif path.startswith(_INSTALLED):
-            installed = installed or frame_name(frame)
+            installed = installed or frame
         elif not path.startswith((*_STDLIB, "<frozen")):
-            return frame_name(frame)
+            return frame
         frame = frame.f_back
     return installed

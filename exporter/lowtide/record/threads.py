@@ -45,6 +45,11 @@ class Threads:
         }
 
 
+def mark_own() -> None:
+    """Leave the calling thread out of every figure."""
+    OWN.add(threading.current_thread())
+
+
 def os_threads() -> int | None:
     """Count the threads that the kernel sees, less lowtide's own; None without ``/proc``."""
     try:

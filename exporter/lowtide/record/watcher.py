@@ -31,7 +31,7 @@ class Watcher:
     def stop(self) -> None:
         """End the thread, and wait for it unless it is the one that asks."""
         self._end.release()
-        if self._thread is not threading.current_thread():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _run(self) -> None:

@@ -57,6 +57,7 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "waits in", place_of(found["where"])
     yield "made by", place_of(found["made_at"])
     yield "flows", ", ".join(map(safe, found["flows"]))
+    yield "expected", safe(found.get("expected", ""))
     yield "why", safe(found["why"])
     yield "held by", ", ".join(map(safe, found["holders"]))
     yield "cycle", " -> ".join(map(safe, (*found["cycle"], *found["cycle"][:1])))

@@ -1,7 +1,6 @@
 """The site: the routes of /debug on the server, and who may take them."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -16,11 +15,16 @@ from lowtide.publish.page.rows import query_of
 from lowtide.publish.page.source import Source
 from lowtide.publish.page.template import refused_page, warm
 from lowtide.publish.page.views import Views
-from lowtide.record.threads import OWN
+from lowtide.record.threads import mark_own
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+VIEWS = (
+    "/debug/tasks", "/debug/tasks/{key}", "/debug/threads", "/debug/pauses", "/debug/tasks.json", "/debug/tasks.txt",
+    "/debug/tasks.folded", "/debug/tide.json",
+)  # fmt: skip
+"""The paths that tell something of the process."""
 _WORKERS = 2
 """One view may wait for a loop; the other worker still answers."""
 _OPEN = ("/debug/static/", "/debug/sign-in")
@@ -49,28 +53,23 @@ class Site:
         self._protect_metrics = protect_metrics
         self._access = Access("", token)
         self._busy = 0
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lowtide-page", initializer=_mark_own)
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lowtide-page", initializer=mark_own)
 
     def attach(self, application: web.Application, address: str) -> None:
         """Add the routes to a server's application that is bound to an address, and guard them."""
         self._access = Access(address, self._token)
+        asyncio.get_running_loop().call_soon(warm)  # once it serves, and before a request has to
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self._guard(request, handler)
 
         application.middlewares.append(guard)
-        pages: tuple[tuple[str, Handler], ...] = (
-            ("/debug/tasks", self._tasks),
-            ("/debug/tasks/{key}", self._finding),
-            ("/debug/threads", self._threads),
-            ("/debug/pauses", self._pauses),
-            ("/debug/tasks.json", self._document),
-            ("/debug/tasks.txt", self._text),
-            ("/debug/tasks.folded", self._folded),
-            ("/debug/tide.json", self._tide),
-            ("/debug/static/{name}", self._static),
-        )
+        views: tuple[Handler, ...] = (
+            self._tasks, self._finding, self._threads, self._pauses, self._document, self._text, self._folded,
+            self._tide,
+        )  # fmt: skip
+        pages = [*zip(VIEWS, views, strict=True), ("/debug/static/{name}", self._static)]
         application.add_routes([web.get(path, handler) for path, handler in pages])
         application.add_routes(
             [
@@ -82,17 +81,13 @@ class Site:
             ]
         )
 
-    def warm(self) -> None:
-        """Compile the templates, so that no request has to. Takes some 50 ms, best in the server's thread."""
-        warm()
-
     def close(self) -> None:
         """Let go of the threads; one that still waits for a loop ends by itself."""
         self._workers.shutdown(wait=not self._busy, cancel_futures=True)
 
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        ours = path.startswith("/debug")
+        ours = path.startswith(("/debug", "/worker"))
         if not ours and not (path == "/metrics" and self._protect_metrics):
             return await handler(request)
         reason = "" if path.startswith(_OPEN) else self._refusal(request)
@@ -198,10 +193,6 @@ class Site:
 
 async def _to_tasks(_: web.Request) -> web.Response:
     raise web.HTTPFound("/debug/tasks")
-
-
-def _mark_own() -> None:
-    OWN.add(threading.current_thread())
 
 
 def _now() -> float:

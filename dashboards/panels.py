@@ -1,0 +1,199 @@
+"""Panels over time, and numbers: each with a description, a unit, a legend and the chosen data source."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from grafana_foundation_sdk.builders import (
+    common as commons,
+)
+from grafana_foundation_sdk.builders import (
+    dashboard as builders,
+)
+from grafana_foundation_sdk.builders import (
+    heatmap as heat,
+)
+from grafana_foundation_sdk.builders import (
+    stat as stats,
+)
+from grafana_foundation_sdk.builders import (
+    timeseries,
+)
+from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models import heatmap as heat_models
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
+
+from dashboards.variables import DATASOURCE, query
+
+RED, ORANGE, YELLOW, GREEN, BLUE, GREY = "red", "orange", "yellow", "green", "blue", "#8e8e8e"
+
+# A point every two or three pixels: over a day that halves what Prometheus has to work out.
+POINTS = 400
+
+Steps = Sequence[tuple[float, str]]
+"""From which value on which colour; below the first, green."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a series is drawn: its colour, and whether it is a backdrop, dashed, or on the right axis."""
+
+    colour: str
+    fill: int = 0
+    width: int = 2
+    dashed: bool = False
+    right: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How a panel is drawn: its size on a grid of 24, its series on top of each other, or each with a look.
+
+    ``names`` is the width in pixels of a legend that can have many rows, ``empty`` what no data means.
+    """
+
+    span: int = 12
+    height: int = 8
+    stacked: bool = False
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    names: int = 300
+    empty: str = ""
+
+
+def lines(
+    title: str,
+    description: str,
+    unit: str,
+    queries: Sequence[tuple[str, str]],
+    drawing: Drawing = Drawing(),
+) -> timeseries.Panel:
+    """Draw series over time. Those that are known have looks, and their legend below; others have it beside them."""
+    made = (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .min(0)
+        .max_data_points(POINTS)
+        .span(drawing.span)
+        .height(drawing.height)
+        .targets(
+            [query(expr, legend, letter) for (expr, legend), letter in zip(queries, "ABCDEF", strict=False)]
+        )
+        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC))
+        .thresholds(thresholds(()))
+        .line_width(2)
+        .fill_opacity(35 if drawing.stacked else 0)
+        .show_points(common.VisibilityMode.NEVER)
+        .legend(legend(0 if drawing.looks else drawing.names))
+        .tooltip(tooltip())
+    )
+    if drawing.stacked:
+        made = made.stacking(commons.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
+    if drawing.empty:
+        made = made.no_value(drawing.empty)
+    for name, look in drawing.looks.items():
+        made = made.override_by_name(name, _properties(look))
+    return made
+
+
+def legend(beside: int) -> commons.VizLegendOptions:
+    """Name the series in a row below, or with their last values in a table beside them, of so many pixels."""
+    # The builder's default hides legends.
+    made = commons.VizLegendOptions().show_legend(True)
+    if not beside:
+        return (
+            made.display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+            .calcs([])
+        )
+    return (
+        made.display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.RIGHT)
+        .width(beside)
+        .calcs(["lastNotNull"])
+        .sort_by("Last *")
+        .sort_desc(True)
+    )
+
+
+def tooltip() -> commons.VizTooltipOptions:
+    """Show all series at the mouse, the highest first."""
+    return commons.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+
+
+def _properties(look: Look) -> list[Property]:
+    found = [
+        Property("color", {"mode": "fixed", "fixedColor": look.colour}),
+        Property("custom.fillOpacity", look.fill),
+        Property("custom.lineWidth", look.width),
+    ]
+    if look.dashed:
+        found.append(Property("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}))
+    if look.right:
+        found += [
+            Property("unit", look.right),
+            Property("custom.axisPlacement", "right"),
+            Property("custom.axisColorMode", "series"),
+        ]
+    return found
+
+
+def number(
+    title: str, description: str, unit: str, expression: str, *, steps: Steps = (), span: int = 4
+) -> stats.Panel:
+    """Show one number, coloured by where it stands between the steps."""
+    return (
+        stats.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .span(span)
+        .height(4)
+        .targets([query(expression, title, "A")])
+        .color_mode(common.BigValueColorMode.BACKGROUND_SOLID if steps else common.BigValueColorMode.NONE)
+        .graph_mode(common.BigValueGraphMode.AREA if steps else common.BigValueGraphMode.NONE)
+        .reduce_options(commons.ReduceDataOptions().calcs(["lastNotNull"]))
+        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+        .thresholds(thresholds(steps))
+    )
+
+
+def thresholds(steps: Steps, below: str = GREEN) -> builders.ThresholdsConfig:
+    """Say from which value on which colour holds, and which below the first."""
+    first = dashboard.Threshold(value=None, color=below)
+    rest = [dashboard.Threshold(value=value, color=color) for value, color in steps]
+    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps([first, *rest])
+
+
+def plume(title: str, description: str, expression: str, height: int) -> heat.Panel:
+    """Draw the ages of tasks as a heat map: darker is more tasks."""
+    return (
+        heat.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .span(12)
+        .height(height)
+        .targets([query(expression, "{{le}}", "A", "heatmap")])
+        .calculate(False)
+        .color(
+            heat.HeatmapColorOptions()
+            .mode(heat_models.HeatmapColorMode.SCHEME)
+            .scheme("Oranges")
+            .fill("dark-orange")
+            .scale(heat_models.HeatmapColorScale.EXPONENTIAL)
+            .exponent(0.5)
+            .steps(64)
+            .reverse(False)
+        )
+        .cell_gap(1)
+        .filter_values(heat.FilterValueRange().le(1e-9))
+        .rows_frame(heat.RowsHeatmapOptions().layout(common.HeatmapCellLayout.AUTO))
+        .y_axis(heat.YAxisConfig().unit("s").axis_placement(common.AxisPlacement.LEFT))
+        .cell_values(heat.CellValues().unit("short"))
+        .show_legend()
+        .tooltip(heat.HeatmapTooltip().mode(common.TooltipDisplayMode.SINGLE).y_histogram(True))
+        .unit("short")
+    )

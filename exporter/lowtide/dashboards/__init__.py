@@ -1,0 +1,1 @@
+"""Floor 4: the Grafana dashboards that belong to this version."""

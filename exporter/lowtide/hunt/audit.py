@@ -1,0 +1,139 @@
+"""The audit: runs every flow of a service, and says which of them leave tasks or threads behind.
+
+The method is the one by which people find such leaks by hand, made exact: warm up, settle, count; run a flow,
+settle, count, for several rounds; keep only what grows in every round; then collect, and tell what is held from what
+is lost. Settling ends as soon as nothing is left over, or all that is left is proven to be stuck.
+A round in which nothing grows is a flow's last: what should grow in every round has not.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from lowtide.hunt.draws import Draw, draws, runs
+from lowtide.hunt.plan import Flow, Plan
+from lowtide.hunt.progress import Show, silent
+from lowtide.hunt.settle import Settler
+from lowtide.hunt.verdicts import (
+    FlowReport,
+    Report,
+    Round,
+    Thing,
+    grown,
+    leaks,
+    rounds_needed,
+    suspects,
+    total,
+)
+from lowtide.hunt.watched import Watched
+from lowtide.publish.subject import Counts
+
+IDLE = Flow("(no flow at all)", repeat=1)
+"""What grows while nothing is asked of the service is no flow's fault."""
+IDLE_SECONDS = 1.0
+_WARM_UP_RUNS = 2
+
+
+class Driver(Protocol):
+    """Runs flows."""
+
+    def round(self) -> AbstractAsyncContextManager[Callable[[Flow, Sequence[Draw]], Awaitable[Counter[str]]]]:
+        """Open what a round needs, and close it after: connections of ours must not be counted.
+
+        Gives a function that runs a flow with each of the draws, and counts the reasons of those that failed.
+        """
+
+
+class Audit:
+    """One audit. ``report()`` says what was found so far, also of one that was interrupted."""
+
+    def __init__(self, plan: Plan, watched: Watched, driver: Driver, show: Show = silent) -> None:
+        self._plan = plan
+        self._watched = watched
+        self._driver = driver
+        self._show = show
+        self._dice = random.Random()  # noqa: S311 (input for flows, not secrets)
+        self._settler = Settler(watched, plan.settle, self._is_ignored)
+        self._background: set[Thing] = set()
+        self._found: list[FlowReport] = []
+        self._began = time.monotonic()
+
+    async def run(self) -> Report:
+        """Run all flows."""
+        self._show(0, "warming up")
+        async with self._watched.without_collections():
+            before = await self._watched.counts()
+            await self._warm_up()
+            await self._settler.settle(before)
+            idle = await self._audit(IDLE)
+            self._background = {leak.thing for leak in idle.leaks}
+            if idle.leaks:
+                self._found.append(idle)
+            for number, flow in enumerate(self._plan.flows):
+                self._show(number, flow.name)
+                self._found.append(await self._audit(flow))
+        self._show(len(self._plan.flows), "done")
+        return self.report()
+
+    def report(self) -> Report:
+        """Say what was found so far."""
+        seconds = time.monotonic() - self._began
+        planned = len(self._plan.flows) + bool(self._background)
+        return Report(
+            self._plan.service or "calls", tuple(self._found), seconds, planned, self._watched.notes()
+        )
+
+    async def _warm_up(self) -> None:
+        """Run all flows a few times, for caches, pools and lazy parts to be there before anything is counted.
+
+        They run at the same time, so that pools of connections get as large as they will ever be needed.
+        """
+        async with self._driver.round() as run:
+            warm = (run(flow, draws(flow.random, _WARM_UP_RUNS, self._dice)) for flow in self._plan.flows)
+            await asyncio.gather(*warm)
+
+    async def _audit(self, flow: Flow) -> FlowReport:
+        began = time.monotonic()
+        first = last = await self._watched.counts()
+        rounds: list[Round] = []
+        failures: Counter[str] = Counter()
+        while len(rounds) < rounds_needed(rounds, self._plan.rounds):
+            failures += await self._round(flow)
+            settled = await self._settler.settle(last)
+            rounds.append(Round(grown(last, settled.counts, self._is_ignored), settled.evidence))
+            last = settled.counts
+        found = leaks(rounds, await self._lost(first) if suspects(rounds) else {})
+        return FlowReport(
+            name=flow.name,
+            before=total(first),
+            after=total(last),
+            rounds=tuple(sum(leak.rounds[number] for leak in found) for number in range(len(rounds))),
+            runs=runs(flow) * len(rounds),
+            seconds=time.monotonic() - began,
+            leaks=found,
+            failures=dict(failures),
+        )
+
+    async def _round(self, flow: Flow) -> Counter[str]:
+        if flow is IDLE:
+            await asyncio.sleep(IDLE_SECONDS)
+            return Counter()
+        async with self._driver.round() as run:
+            return await run(flow, draws(flow.random, runs(flow), self._dice))
+
+    async def _lost(self, first: Counts) -> dict[Thing, int]:
+        """Collect, and count what was destroyed while it was pending since the first count."""
+        await self._watched.collect()
+        destroyed = (await self._watched.counts()).destroyed
+        return {kind: count - first.destroyed.get(kind, 0) for kind, count in destroyed.items()}
+
+    def _is_ignored(self, thing: Thing) -> bool:
+        if thing in self._background:
+            return True
+        if isinstance(thing, str):
+            return any(each.covers_threads(thing) for each in self._plan.expected)
+        return any(each.covers_tasks(*thing) for each in self._plan.expected)

@@ -1,0 +1,125 @@
+"""Births: whose a task or a thread is, and from which lines it was made.
+
+A test may pay for what production may not: the lines of the spawning stack are noted for each task.
+
+Whose it is, is told by the context that it is made in: contexts are copied into tasks, callbacks and timers, so
+that what they make later belongs to the same owner, under any concurrency. Threads begin with an empty context,
+so theirs is noted when they are started.
+"""
+
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from lowtide.judge.waits import Place
+from lowtide.record.origins import UNKNOWN, qualified
+from lowtide.record.origins import Place as Where
+from lowtide.record.origins import place_of as where_is
+
+_MOST_LINES = 6
+"""Lines of a spawning stack that are kept: past those it is the test runner's."""
+_RUNNERS = ("_pytest", "pluggy", "pytest_asyncio", "pytest_aiohttp", "unittest", "anyio")
+"""Packages that call tests: a stack ends there, unless it has nothing else."""
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Owner:
+    """Whose something is: a test, or a ``with no_leaks()``, perhaps inside another one."""
+
+    name: str
+    parent: "Owner | None" = None
+
+    def is_within(self, other: "Owner") -> bool:
+        """Say whether what is this one's belongs to the other one too."""
+        owner: Owner | None = self
+        while owner is not None:
+            if owner is other:
+                return True
+            owner = owner.parent
+        return False
+
+
+current: ContextVar[Owner | None] = ContextVar("lowtide_owner", default=None)
+"""Whose the things are that are made now. None: nobody's whom we watch."""
+
+
+class Line(NamedTuple):
+    """One line of a spawning stack."""
+
+    code: CodeType
+    number: int
+    module: str
+
+    @property
+    def name(self) -> str:
+        """The function, as ``module:qualname``."""
+        return qualified(self.module, self.code.co_qualname)
+
+    @property
+    def place(self) -> Place:
+        """The line as a person finds it."""
+        return Place(self.code.co_qualname, self.code.co_filename, self.number)
+
+
+class Birth(NamedTuple):
+    """Whose a task or thread is, the lines that made it, the innermost first, and the task's coroutine function."""
+
+    owner: Owner | None
+    lines: tuple[Line, ...]
+    coroutine: str = UNKNOWN
+
+    @property
+    def spawner(self) -> str:
+        """The function that made it, as ``module:qualname``."""
+        return self.lines[0].name if self.lines else UNKNOWN
+
+
+_threads: "WeakKeyDictionary[threading.Thread, Birth]" = WeakKeyDictionary()
+
+
+def note_thread(thread: threading.Thread, birth: Birth) -> None:
+    """Remember the birth of a thread, for as long as it exists."""
+    _threads[thread] = birth
+
+
+def threads() -> list[tuple[threading.Thread, Birth]]:
+    """List the threads that are known and alive."""
+    return [(thread, birth) for thread, birth in list(_threads.items()) if thread.is_alive()]
+
+
+def forget_threads() -> None:
+    """Remember no births of threads any more."""
+    _threads.clear()
+
+
+def owner_now() -> Owner | None:
+    """Tell whose a thing is that is made now, in this thread and context."""
+    owner = current.get()
+    if owner is None and _threads and threading.get_ident() != threading.main_thread().ident:
+        birth = _threads.get(threading.current_thread())
+        owner = birth.owner if birth else None
+    return owner
+
+
+def lines_from(frame: FrameType | None) -> tuple[Line, ...]:
+    """Note the lines from a frame outward that are neither asyncio's nor lowtide's, as far as the loop."""
+    lines: list[Line] = []
+    inner = frame
+    while frame is not None and len(lines) < _MOST_LINES:
+        where = where_is(frame)
+        if where is Where.LOOP:
+            break
+        if where is not Where.MACHINERY:
+            module = frame.f_globals.get("__name__", "")
+            if lines and module.partition(".")[0] in _RUNNERS:
+                break
+            lines.append(Line(frame.f_code, frame.f_lineno, module))
+        if where is Where.CALLBACK:
+            break
+        inner, frame = frame, frame.f_back
+    if not lines and inner is not None:
+        lines.append(Line(inner.f_code, inner.f_lineno, inner.f_globals.get("__name__", "")))
+    return tuple(lines)

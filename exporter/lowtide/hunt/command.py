@@ -1,0 +1,146 @@
+"""The command ``lowtide audit``."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lowtide.settings import duration
+
+if TYPE_CHECKING:
+    from lowtide.hunt.plan import Plan
+    from lowtide.hunt.verdicts import Report
+
+COULD_NOT_RUN = 2
+_FILE = "flows.yaml"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lowtide audit``."""
+    add = parser.add_argument
+    add("file", nargs="?", default=_FILE, metavar="flows.yaml", help="what to run (default flows.yaml)")
+    add("--service", metavar="S", help="module:app, module:factory() or a URL, instead of the file's")
+    add(
+        "--debug",
+        metavar="URL",
+        help="where lowtide serves in a running process (default its host, port 9788)",
+    )
+    add(
+        "--only", action="append", metavar="NAME", help="run flows whose name has this in it; may be repeated"
+    )
+    add("--rounds", type=_count, metavar="N", help="rounds of each flow (default 3)")
+    add("--settle", type=_seconds, metavar="TIME", help="time for tasks to end after a round (default 5s)")
+    add("--gc-off", action="store_true", help="switch the collector of a running process off meanwhile")
+    add("--json", action="store_true", help="print the report as JSON")
+    add("--junit", type=Path, metavar="FILE", help="also write the report as JUnit's XML")
+    first = parser.add_mutually_exclusive_group()
+    first.add_argument(
+        "--from-openapi", metavar="URL", help="write a first flows.yaml from an OpenAPI document, and end"
+    )
+    first.add_argument(
+        "--discover",
+        metavar="MODULE:APP",
+        help="write a first flows.yaml from an application's routes, and end",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``lowtide audit``; return 0 if all is clean, 1 on leaks, 2 if it could not run."""
+    try:
+        if options.from_openapi or options.discover:
+            return _write_first(options)
+        return _audit(options)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"lowtide audit: {_said(error)}", file=sys.stderr)
+        return COULD_NOT_RUN
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"no {error.filename}: --discover or --from-openapi write a first one"
+    return str(error)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"should be seconds, or a number with s, m, h or d, is {text!r}"
+        ) from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"should be a whole number from 1, is {text!r}")
+    return int(text)
+
+
+def _plan(options: argparse.Namespace) -> "Plan":
+    from lowtide.hunt.flowfile import read
+
+    plan = read(options.file)
+    given = {
+        "service": options.service,
+        "debug": options.debug,
+        "rounds": options.rounds,
+        "settle": options.settle,
+    }
+    plan = replace(plan, **{key: value for key, value in given.items() if value is not None})
+    if options.only:
+        flows = tuple(flow for flow in plan.flows if any(name in flow.name for name in options.only))
+        if not flows:
+            names = ", ".join(flow.name for flow in plan.flows)
+            raise ValueError(
+                f"no flow has {' or '.join(map(repr, options.only))} in its name: there are {names}"
+            )
+        plan = replace(plan, flows=flows)
+    return plan
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from lowtide.hunt.progress import progress
+    from lowtide.hunt.session import Session
+
+    plan = _plan(options)
+    session = Session(plan, gc_off=options.gc_off)
+    try:
+        with progress(len(plan.flows)) as show:
+            found = session.run(show)
+    except KeyboardInterrupt:
+        if session.found is not None and session.found.flows:
+            _print(session.found, options)
+        print("lowtide audit: interrupted", file=sys.stderr)
+        return COULD_NOT_RUN
+    _print(found, options)
+    return found.status
+
+
+def _print(found: "Report", options: argparse.Namespace) -> None:
+    from lowtide.hunt import audit_report as report
+
+    print(report.as_json(found) if options.json else report.text(found))
+    if options.junit:
+        options.junit.write_text(report.junit(found), encoding="utf-8")
+
+
+def _write_first(options: argparse.Namespace) -> int:
+    from lowtide.hunt import discover
+    from lowtide.hunt.serving import loaded
+
+    path = Path(options.file)
+    if path.exists():
+        raise ValueError(f"{path} is there already: name another file, or move it away")
+    if options.discover:
+        service, routes = (
+            options.service or options.discover,
+            discover.from_application(loaded(options.discover)),
+        )
+    else:
+        service = options.service or discover.base_url(options.from_openapi)
+        routes = discover.from_openapi(discover.fetched(options.from_openapi))
+    content = discover.written(service, routes)
+    path.write_text(content, encoding="utf-8")
+    print(f"wrote {path}: {len(routes)} flows; look at the values in it, then run lowtide audit {path}")
+    return 0

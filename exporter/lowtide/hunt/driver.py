@@ -1,0 +1,169 @@
+"""The driver: runs flows, as HTTP requests or as calls in the service's loop."""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    ClientWSTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    WSMsgType,
+    WSServerHandshakeError,
+)
+from yarl import URL
+
+from lowtide.hunt.draws import Draw, fill, fill_path
+from lowtide.hunt.plan import WEBSOCKET, Call, Flow, Request
+from lowtide.hunt.watched import reason
+
+_FAILS_FROM = 500
+"""The first status code that is wrong where a flow doesn't say which are right."""
+_CLOSE_WITHIN = 1.0
+
+RunFlow = Callable[[Flow, Sequence[Draw]], Awaitable["Counter[str]"]]
+
+
+class Failed(Exception):  # noqa: N818 (it says what a flow has done)
+    """A run of a flow that did not go as it should; the text says why."""
+
+
+class FlowDriver:
+    """Runs the flows of a plan against ``base_url``; calls run in ``loop``, or here if there is none."""
+
+    def __init__(self, base_url: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._base_url = base_url
+        self._loop = loop
+
+    @contextlib.asynccontextmanager
+    async def round(self) -> AsyncIterator[RunFlow]:
+        """Open connections for one round, and close them after: what serves them must not be counted."""
+        # Cookies of one run would change the next.
+        async with ClientSession(connector=TCPConnector(limit=0), cookie_jar=DummyCookieJar()) as session:
+
+            async def run(flow: Flow, draws: Sequence[Draw]) -> Counter[str]:
+                turns = asyncio.Semaphore(flow.at_once)
+
+                async def one(draw: Draw) -> str | None:
+                    async with turns:
+                        return await self._one(session, flow, draw)
+
+                return Counter(filter(None, await asyncio.gather(*map(one, draws))))
+
+            yield run
+
+    async def _one(self, session: ClientSession, flow: Flow, draw: Draw) -> str | None:
+        """Run a flow once; return why it failed, None if it did not."""
+        try:
+            async with asyncio.timeout(flow.timeout):
+                if isinstance(flow, Request):
+                    await self._request(session, flow, draw)
+                elif isinstance(flow, Call):
+                    await self._call(flow, draw)
+        except Failed as error:
+            return str(error)
+        except TimeoutError:
+            return f"no end within {flow.timeout:g} s"
+        except (ClientError, OSError, ValueError) as error:
+            return reason(error)
+        return None
+
+    async def _request(self, session: ClientSession, flow: Request, draw: Draw) -> None:
+        url = self._base_url + fill_path(flow.path, draw)
+        headers = fill(flow.headers, draw)
+        query = {name: str(value) for name, value in fill(flow.query, draw).items()}
+        if flow.method == WEBSOCKET:
+            await _talk(session, flow, draw, url)
+            return
+        body = {"json": fill(flow.json, draw)} if flow.json is not None else {"data": fill(flow.body, draw)}
+        async with session.request(
+            flow.method,
+            _url(url),
+            params=query,
+            headers=headers,
+            allow_redirects=False,
+            timeout=ClientTimeout(total=None),
+            **body,
+        ) as answer:
+            await answer.read()
+            _check(flow, answer.status)
+
+    async def _call(self, flow: Call, draw: Draw) -> None:
+        function, args = imported(flow.function), fill(flow.args, draw)
+        if self._loop is None:
+            await _called(function, args)
+            return
+        called = asyncio.run_coroutine_threadsafe(_called(function, args), self._loop)
+        try:
+            await asyncio.wrap_future(called)
+        finally:
+            called.cancel()
+
+
+def imported(target: str) -> Any:
+    """Return what ``module:name`` names.
+
+    Raises ValueError that says what could not be found, and whatever the module raises when it is imported.
+    """
+    module_name, _, name = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"no module {error.name!r} for {target!r}: run it where it can be imported"
+        ) from None
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ValueError(f"module {module_name!r} has no {name!r}")
+        found = getattr(found, part)
+    return found
+
+
+def _url(text: str) -> URL:
+    return URL(text, encoded=True)  # it is quoted already: a second time would turn % into %25
+
+
+def _check(flow: Request, status: int) -> None:
+    if flow.expect and status not in flow.expect:
+        wanted = " or ".join(map(str, flow.expect))
+        raise Failed(f"status {status}, expected {wanted}")
+    if not flow.expect and status >= _FAILS_FROM:
+        raise Failed(f"status {status}")
+
+
+async def _talk(session: ClientSession, flow: Request, draw: Draw, url: str) -> None:
+    """Connect, say what is to be said, wait for one answer to it, and leave."""
+    headers = fill(flow.headers, draw)
+    try:
+        timeout = ClientWSTimeout(ws_close=_CLOSE_WITHIN)
+        async with session.ws_connect(
+            _url(url), params=fill(flow.query, draw), headers=headers, timeout=timeout
+        ) as socket:
+            if flow.json is None and flow.body is None:
+                return
+            text = fill(flow.body, draw) if flow.json is None else json.dumps(fill(flow.json, draw))
+            await socket.send_str(text)
+            message = await socket.receive()
+            if message.type in {WSMsgType.ERROR, WSMsgType.CLOSED}:
+                raise Failed("the websocket closed without an answer")
+    except WSServerHandshakeError as error:
+        raise Failed(f"status {error.status}, expected a websocket") from None
+
+
+async def _called(function: Any, args: Any) -> None:
+    """Call a function, and await what it returns if that can be awaited."""
+    try:
+        result = function(**args)
+        if inspect.isawaitable(result):
+            await result
+    except Exception as error:  # noqa: BLE001 (a flow may raise anything, and must not stop the others)
+        raise Failed(f"{type(error).__name__}: {error}".rstrip(": ")) from None

@@ -1,0 +1,235 @@
+"""The hooks of the hunt: how loops, threads and executors become known while somebody watches.
+
+They are in place from the first watch to the end of the last, and each says in its ``Patch`` what it replaces:
+loops are met when they are made, when they start to run, and when a ``Runner`` is about to cancel what is left
+in them; the latter and ``loop.close`` are the last moments in which it can be judged.
+"""
+
+import asyncio
+import asyncio.events
+import asyncio.runners
+import concurrent.futures.thread
+import functools
+import gc
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary, WeakSet, ref
+
+from lowtide.hunt.births import Birth, Owner, current, forget_threads, lines_from, note_thread, owner_now
+from lowtide.hunt.leaks import Wait
+from lowtide.hunt.loops import WatchedLoop
+from lowtide.hunt.patches import Patch
+from lowtide.hunt.threads import is_anyio_worker
+from lowtide.record.part import Part
+
+_Executor = concurrent.futures.ThreadPoolExecutor
+_ADJUST = _Executor._adjust_thread_count.__code__  # noqa: SLF001 (it starts the threads)
+_FULL = 2
+_MOST_NOTED = 2000
+_MOST_NOTED_YOUNG = 20
+"""Tasks made in a loop, past which it isn't noted where they wait before a collection: some 8 µs each, which is
+much for a young one, of which there are a thousand in a second."""
+_THREADING = ("concurrent.futures.", "threading")
+_getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
+
+
+class Watcher(Protocol):
+    """Who is told. Called in the thread in which it happens."""
+
+    owner: Owner
+
+    def closing(self, loop: WatchedLoop) -> None:
+        """Take a last look at a loop that is about to be emptied or closed."""
+
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
+        """Note a pending task that is being destroyed."""
+
+
+class Hooks:
+    """The hooks of this process. ``add`` and ``remove`` are for the thread that runs the tests."""
+
+    def __init__(self) -> None:
+        self._watchers: tuple[Watcher, ...] = ()
+        self._loops: dict[int, WatchedLoop] = {}
+        self._seen: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+        self._executors: WeakKeyDictionary[Any, Owner | None] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[threading.Thread, ref[Any]] = WeakKeyDictionary()
+        self._patches: list[Patch] = []
+        self._part = Part("hunt")
+
+    def add(self, watcher: Watcher) -> None:
+        """Tell one more, the innermost."""
+        if not self._watchers:
+            self._install()
+        self._watchers = (watcher, *self._watchers)
+
+    def remove(self, watcher: Watcher) -> None:
+        """Tell it no more. Behind the last, everything is put back."""
+        self._watchers = tuple(each for each in self._watchers if each is not watcher)
+        if not self._watchers:
+            self._uninstall()
+
+    def loops(self) -> list[WatchedLoop]:
+        """List the loops that are not closed."""
+        return [watched for watched in list(self._loops.values()) if not watched.loop.is_closed()]
+
+    def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> None:
+        """Watch a loop, unless it is watched already."""
+        known = self._loops.get(id(loop))
+        if known is None or known.loop is not loop:
+            self._loops[id(loop)] = WatchedLoop(loop, owner, self._part, self._destroyed, self._closing)
+
+    def is_of_other_loop(self, thread: threading.Thread, owner: Owner) -> bool:
+        """Say whether a thread is one that a loop which isn't this owner's keeps for its own."""
+        others = [each.loop for each in self.loops() if each.owner is None or not each.owner.is_within(owner)]
+        pool = self._pools.get(thread)
+        executor = pool() if pool else None
+        if executor is None:
+            return bool(others) and is_anyio_worker(thread)
+        return any(_refers_to(loop, executor) for loop in others)
+
+    def _install(self) -> None:
+        self._patches = [
+            Patch(asyncio.BaseEventLoop, "__init__", self._when_made),
+            Patch(asyncio.events, "_set_running_loop", self._when_running),
+            Patch(asyncio.Runner, "_lazy_init", self._when_runner_starts),
+            Patch(asyncio.runners, "_cancel_all_tasks", self._before_cancelling),
+            Patch(threading.Thread, "start", self._when_thread_starts),
+            Patch(_Executor, "__init__", self._when_executor_is_made),
+        ]
+        gc.callbacks.append(self._before_collection)
+        uvloop = sys.modules.get("uvloop")
+        if uvloop is not None:
+            self._patches.append(Patch(uvloop.Loop, "__init__", self._when_made))
+        anyio = sys.modules.get("anyio._backends._asyncio")
+        if hasattr(getattr(anyio, "TestRunner", None), "_call_in_runner_task"):
+            self._patches.append(Patch(anyio.TestRunner, "_call_in_runner_task", _in_context))  # type: ignore[union-attr]
+        for loop in list(self._seen):
+            if not loop.is_closed():
+                self._part.attempt(self.enter, loop, None)
+
+    def _uninstall(self) -> None:
+        for patch in reversed(self._patches):
+            patch.undo()
+        self._patches = []
+        gc.callbacks.remove(self._before_collection)
+        for watched in self._loops.values():
+            watched.release()
+            if not watched.loop.is_closed():
+                self._seen.add(watched.loop)
+        self._loops = {}
+        self._part = Part("hunt")
+        forget_threads()
+
+    def _before_collection(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            most = _MOST_NOTED if info["generation"] == _FULL else _MOST_NOTED_YOUNG
+            for watched in self.loops():
+                self._part.attempt(watched.note_waits, most)
+
+    def _destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
+        for watcher in self._watchers:
+            if birth.owner is not None and birth.owner.is_within(watcher.owner):
+                watcher.destroyed(task, birth, wait)
+                return
+
+    def _closing(self, loop: asyncio.AbstractEventLoop) -> None:
+        watched = self._loops.get(id(loop))
+        if watched is None or watched.loop is not loop or loop.is_closed():
+            return
+        for watcher in self._watchers:
+            watcher.closing(watched)
+
+    def _when_made(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def made(loop: Any, *args: Any, **kwargs: Any) -> None:
+            original(loop, *args, **kwargs)
+            self._part.attempt(self.enter, loop, self._part.attempt(owner_now))
+
+        return made
+
+    def _when_running(self, original: Any) -> Any:
+        def _set_running_loop(loop: Any) -> None:
+            original(loop)
+            if loop is not None and id(loop) not in self._loops:
+                self._part.attempt(self.enter, loop, None)
+
+        return _set_running_loop
+
+    def _when_runner_starts(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def _lazy_init(runner: Any) -> None:
+            was_there = runner._loop is not None  # noqa: SLF001
+            original(runner)
+            if id(runner._loop) not in self._loops:  # noqa: SLF001
+                owner = None if was_there else self._part.attempt(owner_now)
+                self._part.attempt(self.enter, runner._loop, owner)  # noqa: SLF001
+
+        return _lazy_init
+
+    def _before_cancelling(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def _cancel_all_tasks(loop: Any) -> None:
+            self._closing(loop)
+            original(loop)
+
+        return _cancel_all_tasks
+
+    def _when_thread_starts(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def start(thread: threading.Thread) -> None:
+            self._part.attempt(self._note_thread, thread, _getframe(1))
+            original(thread)
+
+        return start
+
+    def _note_thread(self, thread: threading.Thread, frame: Any) -> None:
+        owner = owner_now()
+        if frame.f_code is _ADJUST:
+            executor = frame.f_locals["self"]
+            # Its threads are whose the executor is, whoever gave it the work that made it start one more.
+            owner = self._executors.get(executor)
+            self._pools[thread] = ref(executor)
+        lines = lines_from(frame) if owner else ()
+        users = tuple(line for line in lines if not line.module.startswith(_THREADING))
+        note_thread(thread, Birth(owner, users or lines))
+
+    def _when_executor_is_made(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def made(executor: Any, *args: Any, **kwargs: Any) -> None:
+            original(executor, *args, **kwargs)
+            self._executors[executor] = owner_now()
+
+        return made
+
+
+hooks = Hooks()
+
+
+def _refers_to(loop: Any, executor: Any) -> bool:
+    """Say whether a loop has this executor for its own; uvloop's keeps it where only the collector sees it."""
+    kept = gc.get_referents(loop)
+    for thing in list(kept):
+        if type(thing) is dict:
+            kept.extend(thing.values())
+    return any(thing is executor for thing in kept)
+
+
+def _in_context(original: Any) -> Any:
+    """Let what anyio's runner runs know whose it is: it runs all tests and fixtures in one task's context."""
+
+    @functools.wraps(original)
+    async def _call_in_runner_task(
+        runner: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
+        owner = current.get()
+
+        async def owned(*args: Any, **kwargs: Any) -> Any:
+            current.set(owner)
+            return await function(*args, **kwargs)
+
+        return await original(runner, owned, *args, **kwargs)
+
+    return _call_in_runner_task

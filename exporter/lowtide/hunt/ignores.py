@@ -1,0 +1,62 @@
+"""Ignores: which tasks and threads may be left behind, each with a reason that a person gave."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from lowtide.hunt.settling import SETTLE
+
+# "module:qualname: reason": the name has no space after its colon, the reason has one before it.
+_ENTRY = re.compile(r"\s*(?P<origin>\S(?:.*?\S)?)\s*:\s+(?P<reason>\S.*?)\s*")
+
+
+_LONGEST = 3600
+"""Seconds of settling that are taken for seconds: who writes more means milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a watch goes by: what may be left, whether threads count, and how long to settle in seconds."""
+
+    ignore: Mapping[str, str] = field(default_factory=dict)
+    threads: bool = True
+    settle: float = SETTLE
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the argument, its value and what it should be."""
+        _check_ignore(self.ignore)
+        if type(self.threads) is not bool:
+            raise ValueError(f"threads should be True or False, is {self.threads!r}")
+        if type(self.settle) not in {int, float} or not 0 <= self.settle <= _LONGEST:
+            raise ValueError(f"settle should be seconds from 0 to {_LONGEST}, is {self.settle!r}")
+
+    def ignores(self, *names: str) -> bool:
+        """Say whether a task or thread of these names (its function, its spawner) may be left."""
+        return any(fnmatchcase(name, origin) for origin in self.ignore for name in names)
+
+
+def _check_ignore(ignore: Any) -> None:
+    if not isinstance(ignore, Mapping):
+        raise ValueError(f"ignore should be a dict of origins and reasons, is {ignore!r}")  # noqa: TRY004
+    for origin, reason in ignore.items():
+        if not isinstance(origin, str) or not origin.strip():
+            raise ValueError(f"ignore: an origin should be text such as 'module:function', is {origin!r}")
+        if not isinstance(reason, str) or not reason.strip():
+            raise ValueError(
+                f"ignore: {origin!r} should have a reason, has {reason!r}: say why it may be left behind"
+            )
+
+
+def parse_entries(entries: Iterable[str]) -> dict[str, str]:
+    """Read ``origin: reason`` entries; raise ValueError that quotes the one that isn't."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
+            raise ValueError(
+                f"should be 'origin: reason', is {entry!r}: the origin is module:function, the reason is mandatory"
+            )
+        found[match["origin"]] = match["reason"]
+    return found

@@ -1,0 +1,222 @@
+"""Tests that are checked: each is watched from its setup to the end of its own fixtures.
+
+A leak makes the test itself fail, as if its body had. Where the body failed by itself, or was skipped, its outcome
+stays and the report is a section of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from lowtide.hunt.births import current
+from lowtide.hunt.ignores import Rules, parse_entries
+from lowtide.hunt.leaks import Leak
+from lowtide.hunt.pytest_plugin import MARK
+from lowtide.hunt.report import report
+from lowtide.hunt.watch import Watch
+
+_ALLOWED = ("ignore", "threads", "settle", "skip")
+
+
+class Checked:
+    """One test that is checked; the value of the fixture ``lowtide``."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self.call: pytest.CallInfo[None] | None = None
+        self.in_protocol = False
+        self.is_over = False
+
+    @property
+    def leaks(self) -> Sequence[Leak]:
+        """What was left behind, found so far: in loops that are closed by now, or destroyed."""
+        return tuple(self._watch.leaks)
+
+    def ignore(self, origin: str, reason: str) -> None:
+        """Let this test leave what is of this origin behind, from now on."""
+        rules = self._watch.rules
+        self._watch.rules = Rules({**rules.ignore, origin: reason}, rules.threads, rules.settle)
+
+    def begin(self) -> None:
+        """Watch the test from now on."""
+        self._watch.begin()
+
+    def end(self, *, check: bool) -> None:
+        """Watch it no more, after a last look; a second call does nothing."""
+        if self.is_over:
+            return
+        self.is_over = True
+        try:
+            if check:
+                self._watch.check()
+        finally:
+            self._watch.end()
+
+
+_KEY = pytest.StashKey[Checked]()
+
+
+def checked(item: pytest.Item) -> Checked:
+    """Return what is known of a test that is checked."""
+    return item.stash[_KEY]
+
+
+class Items:
+    """The hooks that watch tests. Registered only if there are some to watch."""
+
+    def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+        shared = _shared_ignores(config)
+        self._rules = {item: rules for item in items if (rules := _rules(item, shared)) is not None}
+        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in self._rules):
+            import anyio._backends._asyncio  # noqa: F401 (its runner must be there to be told apart)
+
+    @pytest.hookimpl
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
+        if item not in self._rules or _is_run_by_others(item):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        item.stash[_KEY] = found = Checked(Watch(item.nodeid, self._rules[item]))
+        found.in_protocol = True
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        if found.leaks:
+            reports = _with_leaks(item, found, reports)
+        for each in reports:
+            item.ihook.pytest_runtest_logreport(report=each)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """Begin before the test's fixtures."""
+        if item in self._rules:
+            found = item.stash.get(_KEY, None)
+            if found is None or found.is_over:  # somebody else runs the test, perhaps for the second time
+                found = item.stash[_KEY] = Checked(Watch(item.nodeid, self._rules[item]))
+            _check_behind_fixtures(item, found)
+            found.begin()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+        """Let what a fixture of wider scope makes be nobody's."""
+        if fixturedef.scope == "function":
+            return (yield)
+        with _nobody():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: "pytest.CallInfo[None]") -> Iterator[Any]:
+        """Keep the call, to report it again with what the test left behind."""
+        found = item.stash.get(_KEY, None)
+        if found is not None and call.when == "call":
+            found.call = call
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
+        """End, also where a fixture of wider scope failed and the test's own teardown is never reached."""
+        found = item.stash.get(_KEY, None) if item in self._rules else None
+        try:
+            result = yield
+        finally:
+            if found is not None:
+                found.end(check=True)
+        if found is not None and found.leaks and not found.in_protocol:
+            pytest.fail(report(found.leaks), pytrace=False)
+        return result
+
+
+@contextmanager
+def _nobody() -> Iterator[None]:
+    before = current.get()
+    current.set(None)
+    try:
+        yield
+    finally:
+        current.set(before)
+
+
+def _check_behind_fixtures(item: pytest.Item, found: Checked) -> None:
+    """Take the last look when the test's own fixtures are gone, and those of wider scope are not yet."""
+    original = item.teardown
+
+    def teardown() -> None:
+        del item.teardown
+        try:
+            original()
+        finally:
+            found.end(check=True)
+
+    item.teardown = teardown  # type: ignore[method-assign]
+
+
+def _with_leaks(
+    item: pytest.Item, found: Checked, reports: list[pytest.TestReport]
+) -> list[pytest.TestReport]:
+    """Make the body's report say what was left behind: as its failure, or beside its own."""
+    text = report(found.leaks)
+    call = found.call
+    body = next((each for each in reports if each.when == "call"), reports[0])
+    if body.when != "call" or call is None or call.excinfo is not None:
+        body.sections.append(("left behind", text))
+        return reports
+
+    def leave_behind() -> None:
+        pytest.fail(text, pytrace=False)
+
+    failed = pytest.CallInfo.from_call(leave_behind, when="call")
+    failed.start, failed.stop, failed.duration = call.start, call.stop, call.duration
+    again = item.ihook.pytest_runtest_makereport(item=item, call=failed)
+    return [again if each is body else each for each in reports]
+
+
+def _is_run_by_others(item: pytest.Item) -> bool:
+    """Say whether pytest-rerunfailures runs the test: then what is left behind is an error of its teardown."""
+    if not item.config.pluginmanager.hasplugin("rerunfailures"):
+        return False
+    return bool(item.config.getoption("reruns", None)) or item.get_closest_marker("flaky") is not None
+
+
+def _shared_ignores(config: pytest.Config) -> dict[str, str]:
+    try:
+        return parse_entries(config.getini("lowtide_ignore"))
+    except ValueError as error:
+        raise pytest.UsageError(f"{config.inipath or 'ini'}: lowtide_ignore: {error}") from None
+
+
+def _rules(item: pytest.Item, shared: Mapping[str, str]) -> Rules | None:
+    """Merge the marks of a test, its class and its module with the settings; None if it isn't to be checked."""
+    given: dict[str, Any] = {}
+    ignore = dict(shared)
+    for mark in reversed(list(item.iter_markers(MARK))):
+        _check_arguments(item, mark)
+        given |= mark.kwargs
+        ignore |= mark.kwargs.get("ignore", {})
+    if given.pop("skip", ""):
+        return None
+    try:
+        return Rules(**(given | {"ignore": ignore}))
+    except ValueError as error:
+        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.lowtide: {error}") from None
+
+
+def _check_arguments(item: pytest.Item, mark: pytest.Mark) -> None:
+    where = f"{item.nodeid}: @pytest.mark.lowtide"
+    if mark.args:
+        raise pytest.UsageError(
+            f"{where} takes keyword arguments only, got {mark.args[0]!r}: {', '.join(_ALLOWED)}"
+        )
+    for name in mark.kwargs:
+        if name not in _ALLOWED:
+            raise pytest.UsageError(f"{where} has no argument {name!r}: allowed are {', '.join(_ALLOWED)}")
+    skip = mark.kwargs.get("skip", "reason")
+    if not isinstance(skip, str) or not skip.strip():
+        raise pytest.UsageError(f"{where}: skip should be the reason not to check it, is {skip!r}")
+    try:
+        Rules(mark.kwargs.get("ignore", {}))
+    except ValueError as error:
+        raise pytest.UsageError(f"{where}: {error}") from None

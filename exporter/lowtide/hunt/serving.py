@@ -1,0 +1,129 @@
+"""A service in the audit's own process: imported, and served on loopback by the main thread's loop.
+
+It is audited from another thread, so that nothing of the audit runs in the loop that is counted.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from lowtide.attach.recorders import Recorders
+from lowtide.attach.subject import Subject
+from lowtide.hunt.asgi import bridge
+from lowtide.hunt.driver import imported
+from lowtide.record.threads import OWN
+from lowtide.settings import Settings
+
+T = TypeVar("T")
+
+_MAX_ORIGINS = 10_000
+"""In a hunt no origin may hide among others."""
+_END_WITHIN = 1.0
+
+
+def loaded(target: str) -> web.Application:
+    """Import a service, ``module:app`` or ``module:factory()``, as an aiohttp application.
+
+    Raises ValueError where there is none, and whatever its module or factory raises.
+    """
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does, and every server of ASGI
+    found = imported(target.removesuffix("()"))
+    if target.endswith("()") or _is_factory(found):
+        found = found()
+    if inspect.iscoroutine(found):
+        found = asyncio.run(found)
+    if isinstance(found, web.Application):
+        return found
+    if callable(found):
+        return bridge(found)
+    raise ValueError(
+        f"{target!r} should be an aiohttp or ASGI application, or a factory of one, is {type(found).__name__}"
+    )
+
+
+def _is_factory(found: Any) -> bool:
+    """Tell a function that makes an application from an ASGI application, which takes three arguments."""
+    if not inspect.isroutine(found):
+        return False
+    needed = [
+        each
+        for each in inspect.signature(found).parameters.values()
+        if each.default is each.empty and each.kind not in {each.VAR_KEYWORD, each.VAR_POSITIONAL}
+    ]
+    return not needed
+
+
+@contextlib.contextmanager
+def recording(loop: asyncio.AbstractEventLoop) -> Iterator[Subject]:
+    """Record a loop's tasks; whatever the application installs itself is left alone."""
+    recorders = Recorders(Settings(max_origins=_MAX_ORIGINS))
+    recorders.start()
+    try:
+        recorders.add(loop)
+        yield Subject(lambda: recorders)
+    finally:
+        recorders.stop()
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application | None) -> AsyncIterator[str]:
+    """Serve an application on any free port of loopback; give its URL, or an empty one without application."""
+    if app is None:
+        yield ""
+        return
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_END_WITHIN)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def beside(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine function in a loop and a thread of its own; cancel it if we are cancelled."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+    started: asyncio.Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = loop.create_future()
+
+    async def with_handle() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        loop.call_soon_threadsafe(started.set_result, (asyncio.get_running_loop(), task))
+        return await main()
+
+    def run() -> None:
+        try:
+            result = asyncio.run(with_handle())
+        except BaseException as error:  # noqa: BLE001 (handed to the loop that waits)
+            loop.call_soon_threadsafe(_fail, ended, error)
+        else:
+            loop.call_soon_threadsafe(ended.set_result, result)
+
+    thread = threading.Thread(target=run, name="lowtide-audit", daemon=True)
+    OWN.add(thread)
+    thread.start()
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        there, task = await started
+        there.call_soon_threadsafe(task.cancel)
+        await asyncio.wait([ended])
+        raise
+    finally:
+        thread.join()
+
+
+def _fail(ended: "asyncio.Future[Any]", error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError):
+        ended.cancel()
+    else:
+        ended.set_exception(error)

@@ -1,0 +1,58 @@
+"""A session: one audit of a plan, in this process or of one that runs already."""
+
+import asyncio
+import os
+from urllib.parse import urlsplit
+
+from aiohttp import ClientSession, ClientTimeout
+
+from lowtide.hunt.audit import Audit
+from lowtide.hunt.driver import FlowDriver
+from lowtide.hunt.plan import Plan
+from lowtide.hunt.progress import Show, silent
+from lowtide.hunt.serving import beside, loaded, recording, serving
+from lowtide.hunt.verdicts import Report
+from lowtide.hunt.watched import Here, There
+
+_ANSWER_WITHIN = 30.0
+_USUAL_PORT = 9788
+
+
+class Session:
+    """Runs one audit. ``gc_off`` allows to switch the collector of a running process off meanwhile."""
+
+    def __init__(self, plan: Plan, *, gc_off: bool = False) -> None:
+        self._plan = plan
+        self._gc_off = gc_off
+        self._audit: Audit | None = None
+
+    @property
+    def found(self) -> Report | None:
+        """What was found so far, also if ``run`` was interrupted; None if nothing was begun."""
+        return None if self._audit is None else self._audit.report()
+
+    def run(self, show: Show = silent) -> Report:
+        """Run the audit in loops of its own.
+
+        Raises ValueError where there is no such service, RuntimeError where a running one can't be asked, and
+        whatever the service raises when it starts. The collector and all hooks are as before then.
+        """
+        if self._plan.is_remote:
+            return asyncio.run(self._there(show))
+        app = loaded(self._plan.service) if self._plan.service else None
+
+        async def here() -> Report:
+            loop = asyncio.get_running_loop()
+            with recording(loop) as subject:
+                async with serving(app) as url:
+                    self._audit = Audit(self._plan, Here(subject), FlowDriver(url, loop), show)
+                    return await beside(self._audit.run)
+
+        return asyncio.run(here())
+
+    async def _there(self, show: Show) -> Report:
+        debug = self._plan.debug or f"http://{urlsplit(self._plan.service).hostname}:{_USUAL_PORT}"
+        async with ClientSession(timeout=ClientTimeout(total=_ANSWER_WITHIN)) as session:
+            watched = There(session, debug, os.environ.get("LOWTIDE_TOKEN", ""), gc_off=self._gc_off)
+            self._audit = Audit(self._plan, watched, FlowDriver(self._plan.service), show)
+            return await self._audit.run()

@@ -1,0 +1,99 @@
+"""Settling: waiting until a round's tasks have ended, or until it is plain that the rest never will."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from lowtide.hunt.verdicts import Thing, grown
+from lowtide.hunt.watched import Watched
+from lowtide.judge.evidence import Evidence
+from lowtide.publish.subject import Counts
+
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.1
+_QUIET = 0.15
+"""Seconds without a change before it is asked what is left: most of what is on its way is done by then."""
+_APART = 1.0
+"""Seconds between two looks that have to agree before anything is called proven."""
+_LOOK_EVERY = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The counts when it was quiet, and what is known of each thing that had grown."""
+
+    counts: Counts
+    evidence: Mapping[Thing, Evidence] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Wait:
+    """One wait: what had grown at the last count, since when, and what the looks at it said."""
+
+    surplus: dict[Thing, int] = field(default_factory=dict)
+    since: float = 0.0
+    next_look: float = 0.0
+    evidence: dict[Thing, Evidence] = field(default_factory=dict)
+    first_proof: dict[Thing, float] = field(default_factory=dict)
+
+    def count(self, surplus: dict[Thing, int], now: float) -> None:
+        """Take a new count in; what changed has to be looked at anew."""
+        if surplus != self.surplus:
+            self.surplus, self.since, self.next_look = surplus, now, now + _QUIET
+
+    def judge(self, found: Mapping[Thing, Evidence], now: float, took: float) -> None:
+        """Take the answers of a look in. A proof counts once an earlier one, a second ago, said the same."""
+        self.next_look = now + max(_LOOK_EVERY, 5 * took)
+        self.evidence = dict(found)
+        proofs = {thing for thing, each in found.items() if each.unwakeable or each.cancel_only}
+        self.first_proof = {thing: self.first_proof.get(thing, now) for thing in proofs}
+
+    def is_over(self) -> bool:
+        """Say whether all that is left is proven to be stuck, twice."""
+        proven = {thing for thing, each in self.confirmed().items() if each.stuck}
+        return bool(self.surplus) and self.surplus.keys() <= proven
+
+    def confirmed(self) -> dict[Thing, Evidence]:
+        """Return the evidence, without proofs that only one look has seen."""
+        last = self.next_look
+        return {
+            thing: each
+            if last - self.first_proof.get(thing, last) >= _APART
+            else replace(each, unwakeable=0, cancel_only=0)
+            for thing, each in self.evidence.items()
+        }
+
+
+class Settler:
+    """Waits for a service to settle, ``limit`` seconds at most."""
+
+    def __init__(self, watched: Watched, limit: float, is_ignored: Callable[[Thing], bool]) -> None:
+        self._watched = watched
+        self._limit = limit
+        self._is_ignored = is_ignored
+
+    async def settle(self, before: Counts) -> Settled:
+        """Wait until nothing has grown since ``before``, or nothing that has can end, or for the limit."""
+        began = time.monotonic()
+        wait, pause = _Wait(since=began), _FIRST_PAUSE
+        while True:
+            counts = await self._watched.counts()
+            surplus, now = grown(before, counts, self._is_ignored), time.monotonic()
+            if not surplus:
+                return Settled(counts)
+            wait.count(surplus, now)
+            late = now - began >= self._limit
+            if late or now >= wait.next_look:
+                await self._look(wait)
+                if wait.is_over() or (late and now - began >= self._limit + _APART):
+                    return Settled(counts, wait.confirmed())
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _look(self, wait: _Wait) -> None:
+        began = time.monotonic()
+        found = {thing: await self._watched.explain(thing, more) for thing, more in wait.surplus.items()}
+        now = time.monotonic()
+        known = {thing: evidence for thing, evidence in found.items() if evidence is not None}
+        wait.judge(known, now, now - began)

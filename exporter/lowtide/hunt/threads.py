@@ -1,0 +1,65 @@
+"""Threads that were left behind: what they run, where they stand, and whether they only wait for work."""
+
+import concurrent.futures.thread
+import sys
+import threading
+from types import FrameType
+
+from lowtide.hunt.births import Birth, Line
+from lowtide.hunt.leaks import Leak
+from lowtide.judge.waits import is_own
+from lowtide.record.origins import Origin, qualified
+
+_JOIN_IT = "tell it to stop and join it before the end, or shut its executor down"
+_WORKER = concurrent.futures.thread._worker.__code__  # noqa: SLF001 (a pool's thread)
+
+
+def thread_leak(thread: threading.Thread, birth: Birth) -> Leak:
+    """Say what is known of a thread that is alive."""
+    stack = [Line(frame.f_code, frame.f_lineno, "").place for frame in _frames(thread)]
+    users = [place for place in stack if not is_own(place.file)]
+    return Leak(
+        kind="thread",
+        name=thread.name,
+        origin=Origin(thread_function(thread), birth.spawner),
+        state="running, a daemon" if thread.daemon else "running",
+        made_at=tuple(line.place for line in birth.lines),
+        stack=tuple(stack),
+        waits_in=next(iter(users or stack), None),
+        waiting_on="",
+        advice=_JOIN_IT,
+    )
+
+
+def thread_function(thread: threading.Thread) -> str:
+    """Name what a thread runs: its target's function, or its class where that has a ``run`` of its own."""
+    if type(thread).run is not threading.Thread.run:
+        return qualified(type(thread).__module__, type(thread).__qualname__)
+    target = getattr(thread, "_target", None)
+    function = getattr(target, "func", target)  # seen through functools.partial
+    return qualified(getattr(function, "__module__", None), getattr(function, "__qualname__", None))
+
+
+def is_idle(thread: threading.Thread) -> bool:
+    """Say whether a thread of a pool, or an anyio worker, waits for work."""
+    for frame in _frames(thread):
+        if frame.f_code is _WORKER:
+            return True
+        if not is_own(frame.f_code.co_filename):
+            return is_anyio_worker(thread) and frame.f_code is type(thread).run.__code__
+    return False
+
+
+def is_anyio_worker(thread: threading.Thread) -> bool:
+    """Say whether it is one of the threads that anyio keeps for as long as the first task of a loop runs."""
+    return thread_function(thread) == "anyio._backends._asyncio:WorkerThread"
+
+
+def _frames(thread: threading.Thread) -> list[FrameType]:
+    """List the frames in which a thread is, the innermost first."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 (documented; CPython's only way there)
+    frames: list[FrameType] = []
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames

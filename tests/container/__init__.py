@@ -1,0 +1,1 @@
+"""The image and its parts, in containers and out of them."""

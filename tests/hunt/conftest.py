@@ -1,0 +1,52 @@
+"""Runs small suites of planted tests, as a user of the pytest plugin would."""
+
+import textwrap
+
+import lowtide.hunt.pytest_items  # noqa: F401 (the inner runs take back what they import)
+import pytest
+
+HEADER = """
+import asyncio
+import contextlib
+import gc
+import threading
+import time
+import unittest
+
+import pytest
+
+kept = set()
+
+
+async def ask(answers):
+    await answers.put("discount")
+    await answers.put("reason")
+
+
+def price():
+    task = asyncio.create_task(ask(asyncio.Queue(1)))
+    kept.add(task)
+    return task
+"""
+
+INI = """
+[pytest]
+asyncio_default_fixture_loop_scope = function
+asyncio_mode = strict
+addopts = -p no:cacheprovider
+filterwarnings =
+    error
+"""
+
+
+@pytest.fixture
+def suite(pytester):
+    """Run a module of tests with ``--lowtide``, or other arguments."""
+
+    def run(code, *arguments, ini="", subprocess=False):
+        pytester.makeini(INI + textwrap.dedent(ini))
+        pytester.makepyfile(test_planted=HEADER + textwrap.dedent(code))
+        call = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
+        return call(*(arguments or ["--lowtide"]))
+
+    return run

@@ -1,0 +1,214 @@
+"""Nothing is left switched on, and everything stands where it stood."""
+
+import asyncio
+import asyncio.events
+import asyncio.runners
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import lowtide
+import pytest
+from anyio._backends import _asyncio as anyio_backend
+from lowtide.hunt import births
+from lowtide.hunt.hooks import hooks
+from lowtide.hunt.patches import Patch
+
+uvloop = pytest.importorskip("uvloop")
+PLACES = [
+    (asyncio.BaseEventLoop, "__init__"),
+    (asyncio.events, "_set_running_loop"),
+    (asyncio.Runner, "_lazy_init"),
+    (asyncio.runners, "_cancel_all_tasks"),
+    (threading.Thread, "start"),
+    (ThreadPoolExecutor, "__init__"),
+    (uvloop.Loop, "__init__"),
+    (anyio_backend.TestRunner, "_call_in_runner_task"),
+]
+
+
+def _state():
+    """Everything that the hunt replaces in a process."""
+    return [vars(target).get(name) for target, name in PLACES] + [
+        list(gc.callbacks),
+        gc.isenabled(),
+        births.current.get(),
+    ]
+
+
+def _of_loop(loop):
+    handler = loop.get_exception_handler()
+    return (
+        loop.get_task_factory(),
+        handler,
+        loop.get_debug(),
+        dict(vars(loop)).keys() & {"close", "call_exception_handler"},
+    )
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    before = _state()
+    yield
+    assert _state() == before
+
+
+def test_every_place_is_replaced_meanwhile():
+    before = _state()
+    with lowtide.no_leaks():
+        meanwhile = _state()
+    changed = [name for (_, name), old, new in zip(PLACES, before, meanwhile, strict=False) if old is new]
+    assert changed == []
+    assert len(gc.callbacks) == len(before[len(PLACES)])
+
+
+@pytest.mark.parametrize(
+    "new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_a_loop_has_its_factory_its_handler_its_debug_mode_and_its_methods_back(new_loop):
+    def factory(loop, coro, **options):
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(factory)
+        loop.set_exception_handler(print)
+        before = _of_loop(loop)
+        async with lowtide.no_leaks():
+            assert _of_loop(loop) != before
+            await asyncio.create_task(asyncio.sleep(0))
+        assert _of_loop(loop) == before
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
+
+
+def test_a_factory_that_was_set_behind_ours_stays_and_ours_passes_through():
+    made = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with lowtide.no_leaks():
+            ours = loop.get_task_factory()
+
+            def in_front(loop, coro, **options):
+                made.append(coro)
+                return ours(loop, coro, **options)
+
+            loop.set_task_factory(in_front)
+        assert loop.get_task_factory() is in_front
+        return await asyncio.create_task(asyncio.sleep(0, 17))
+
+    assert asyncio.run(main()) == 17
+    assert made
+
+
+def test_the_policy_is_not_touched():
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        pass
+
+    ours = Policy()
+    asyncio.set_event_loop_policy(ours)
+    try:
+        with lowtide.no_leaks():
+            asyncio.run(asyncio.sleep(0))
+            assert asyncio.get_event_loop_policy() is ours
+    finally:
+        asyncio.set_event_loop_policy(None)
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["on", "off"])
+def test_automatic_collection_stays_as_it_was(enabled):
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with pytest.raises(lowtide.LeakError), lowtide.no_leaks(settle=0):
+            asyncio.run(_leak())
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
+
+
+async def _leak():
+    asyncio.create_task(asyncio.Event().wait())
+
+
+def test_interrupted_it_puts_everything_back():
+    with pytest.raises(KeyboardInterrupt), lowtide.no_leaks():
+        raise KeyboardInterrupt
+    assert hooks.loops() == []
+
+
+def test_what_somebody_else_put_in_front_of_a_patch_stays():
+    class Place:
+        value = "before"
+
+    patch = Patch(Place, "value", lambda previous: f"ours, {previous}")
+    assert Place.value == "ours, before"
+    Place.value = "theirs"
+    patch.undo()
+    assert Place.value == "theirs"
+
+
+def test_an_attribute_that_was_inherited_is_inherited_again():
+    class Above:
+        value = "above"
+
+    class Below(Above):
+        pass
+
+    patch = Patch(Below, "value", lambda previous: f"ours, {previous}")
+    assert Below.value == "ours, above"
+    patch.undo()
+    assert "value" not in vars(Below)
+
+
+def test_a_suite_leaves_nothing_behind_and_unmarked_tests_see_nothing(suite, pytester):
+    pytester.makeconftest("""
+import asyncio, gc, sys, threading
+import asyncio.events, asyncio.runners
+import pytest
+
+def state():
+    return (
+        asyncio.BaseEventLoop.__init__, asyncio.events._set_running_loop, asyncio.Runner._lazy_init,
+        asyncio.runners._cancel_all_tasks, threading.Thread.start, len(gc.callbacks), gc.isenabled(),
+    )
+
+BEFORE = state()
+
+def pytest_sessionfinish():
+    assert state() == BEFORE
+""")
+    code = """
+from conftest import BEFORE, state
+
+@pytest.mark.lowtide
+def test_leaks():
+    async def main():
+        price()
+    asyncio.run(main())
+
+@pytest.mark.lowtide
+def test_checked():
+    assert state() != BEFORE
+
+def test_unchecked():
+    assert state() == BEFORE
+    loop = asyncio.new_event_loop()
+    assert loop.get_task_factory() is None
+    loop.close()
+
+@pytest.fixture(scope="class")
+def broken():
+    raise ZeroDivisionError
+
+@pytest.mark.lowtide
+class TestBroken:
+    def test_broken(self, broken):
+        pass
+
+def test_behind_a_broken_fixture():
+    assert state() == BEFORE
+"""
+    suite(code, "-q").assert_outcomes(passed=3, failed=1, errors=1)
