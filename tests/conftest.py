@@ -70,6 +70,11 @@ def promtool():
 
 
 @pytest.fixture(scope="session")
+def chromium():
+    return needs("chromium", "apt-get install chromium fonts-dejavu-core")
+
+
+@pytest.fixture(scope="session")
 def prometheus():
     return needs("prometheus", "apt-get install prometheus, or prometheus.io/download")
 

@@ -13,6 +13,7 @@ from lowtide.attach import run
 from lowtide.dashboards import command as dashboard
 from lowtide.hunt import command as audit
 from lowtide.settings import duration
+from lowtide.watch import command as watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,10 @@ def _selftest(options: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("top", "show the findings of a process, refreshing", watch.top_arguments, watch.top),
+    Command(
+        "report", "print the findings of a process once, for a ticket", watch.report_arguments, watch.report
+    ),
     Command("run", "run a program and measure every event loop of it", run.arguments, run.run),
     Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
