@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,13 +13,19 @@ import urllib.request
 from pathlib import Path
 
 from lowtide.attach.peers import WITHIN
-from lowtide.demo.prometheus import free_port
 
 PATIENCE = 60.0
 WORKER = """
 import asyncio, ctypes, sys
 import lowtide
-from prometheus_client import Counter
+from prometheus_client import REGISTRY, Counter
+
+class Broken:
+    def describe(self):
+        return []
+
+    def collect(self):
+        raise ValueError("an application's own collector fails")
 
 hits = Counter("user_hits", "An application's own counter.")
 
@@ -30,12 +37,21 @@ async def main():
             if order == "hit":
                 hits.inc()
                 print("done", flush=True)
+            elif order == "break":
+                REGISTRY.register(Broken())
+                print("done", flush=True)
             elif order == "deadlock":
                 print("done", flush=True)
                 ctypes.PyDLL(None).sleep(3600)  # holds the interpreter's lock
 
 asyncio.run(main())
 """
+
+
+def free_port():
+    """Find a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def poll(condition):
@@ -83,7 +99,7 @@ class Crew(Port):
     def __init__(self, folder, **environ):
         super().__init__()
         self.folder = Path(folder) / "crew"
-        self._environ = (
+        self.environ = (
             os.environ | {"LOWTIDE_DIR": str(self.folder), "LOWTIDE_PORT": str(self.number)} | environ
         )
         self.members = []
@@ -91,7 +107,7 @@ class Crew(Port):
     def hire(self, version="1"):
         member = subprocess.Popen(
             [sys.executable, "-c", WORKER, version],
-            env=self._environ,
+            env=self.environ,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

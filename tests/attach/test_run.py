@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from lowtide.attach.run import HOOK
-from lowtide.demo.prometheus import free_port
+
+from tests.attach.crew import free_port
 
 RUN = (sys.executable, "-m", "lowtide.cli", "run", "--")
 PATIENCE = 60

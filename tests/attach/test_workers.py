@@ -2,37 +2,22 @@
 
 import asyncio
 import gzip
-import json
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import time
-import urllib.error
 
 import lowtide
 import pytest
 from lowtide.attach.peers import WITHIN
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from tests.attach.crew import Crew, poll, stop
+from tests.attach.crew import poll, stop
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to see a process stand")
-
-
-@pytest.fixture
-def crew(tmp_path):
-    made = Crew(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def three(crew):
-    for _ in range(3):
-        crew.hire()
-    poll(lambda: crew.up() == {"0": 1, "1": 1, "2": 1})
-    return crew
 
 
 def test_one_port_shows_every_worker(three):
@@ -104,6 +89,15 @@ def test_a_stopped_worker_is_down_and_up_again_when_it_goes_on(three):
         poll(lambda: three.up() == {"0": 1, "1": 1, "2": 1})
 
 
+def test_a_worker_whose_own_collector_fails_is_down_and_the_others_are_served(three):
+    member = three.members[0]
+    three.tell(member, "break")
+    (broken,) = [worker for worker, pid in three.pids().items() if pid == member.pid]
+    for _ in range(5):
+        assert three.up() == {"0": 1, "1": 1, "2": 1} | {broken: 0}
+    assert set(three.samples("user_hits_total")) == {"0", "1", "2"} - {broken}
+
+
 def test_a_worker_that_holds_the_interpreters_lock_is_down(three):
     three.tell(three.members[0], "deadlock")
     poll(lambda: sorted(three.up().values()) == [0, 1, 1])
@@ -132,53 +126,6 @@ def test_new_workers_come_in_while_the_keeper_of_the_port_is_stopped(three):
 def test_workers_that_end_leave_nothing(three):
     assert [three.dismiss(member) for member in list(three.members)] == [""] * 3
     assert list(three.folder.glob("*.sock")) == []
-
-
-def test_each_worker_can_be_opened(three):
-    assert set(three.pids().values()) == {member.pid for member in three.members}
-    body, headers = three.get("/worker/1/metrics", Accept="application/openmetrics-text;version=1.0.0")
-    assert headers["Content-Type"].startswith("application/openmetrics-text")
-    assert b'asyncio_tasks{loop="main"}' in body
-    assert three.get("/worker/1")[0] == three.get("/worker/1/")[0]
-    assert three.get("/worker/2/-/healthy")[0] == b"healthy\n"
-
-
-def test_a_workers_debug_page_leads_to_the_list_and_that_to_each_worker(three):
-    page = three.get("/worker/1/debug/tasks")[0].decode()
-    assert f"pid {three.pids()['1']} " in page
-    assert '<a href="workers">Worker 1 of all</a>' in page
-    assert three.get("/worker/1/debug")[0].decode().count("Worker 1 of all") == 1
-    for path in ("/debug/workers", "/worker/1/debug/workers"):
-        listing = three.get(path)[0].decode()
-        assert [f'href="../worker/{worker}/debug/tasks"' in listing for worker in range(3)] == [True] * 3
-        assert listing.count("<td>answers</td>") == 3
-
-
-def test_the_ports_own_debug_page_is_always_that_of_the_first_worker(three):
-    first = three.pids()["0"]
-    for _ in range(10):
-        assert json.loads(three.get("/debug/tasks.json")[0])["process"]["pid"] == first
-
-
-def test_a_token_guards_every_workers_pages(tmp_path):
-    crew = Crew(tmp_path, LOWTIDE_HOST="0.0.0.0", LOWTIDE_TOKEN="secret")
-    crew.hire()
-    paths = ["/debug/tasks", "/debug/workers", "/workers", "/worker/0/debug/tasks.json", "/worker/0/metrics"]
-    for path in paths:
-        with pytest.raises(urllib.error.HTTPError, match="403") as caught:
-            crew.get(path)
-        caught.value.close()
-        assert crew.get(path, Authorization="Bearer secret")[0]
-    assert b"lowtide_worker_up" in crew.get()[0]
-    crew.close()
-
-
-@pytest.mark.parametrize("slot", ["7", "x", "00", "-1", "..%2f0", "%00"])
-def test_a_worker_that_is_not_there_is_not_found(three, slot):
-    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-        three.get(f"/worker/{slot}/metrics")
-    assert b"there are 0, 1, 2" in caught.value.read()
-    caught.value.close()
 
 
 def test_a_port_of_a_stranger_is_said_once_and_taken_when_it_is_free(crew):
@@ -223,3 +170,57 @@ def test_a_directory_that_others_may_write_stops_install_and_leaves_nothing(crew
             assert lowtide.install(port=None, registry=registry)
 
     asyncio.run(main())
+
+
+PRELOADED = """
+import asyncio, os, sys
+import lowtide
+
+async def child():
+    with lowtide.install(service="crew", version="child"):
+        print("ready", flush=True)
+        await asyncio.sleep(3600)
+
+async def main():
+    with lowtide.install(service="crew", version="parent"):
+        for installs in (True, False):
+            if os.fork() == 0:
+                asyncio._set_running_loop(None)
+                if installs:
+                    asyncio.run(child())
+                print("ready", flush=True)
+                os.read(0, 1)
+                os._exit(0)
+        await asyncio.to_thread(os.read, 0, 1)
+
+asyncio.run(main())
+"""
+
+
+def test_children_forked_from_an_installed_master_are_workers_if_they_install(crew):
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", PRELOADED],
+        env=crew.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert [process.stdout.readline() for _ in range(2)] == [b"ready\n"] * 2
+        poll(lambda: crew.up() == {"0": 1, "1": 1})
+        page = crew.get()[0].decode()
+        assert re.findall(r'lowtide_deployment_info{worker="(\d)".*version="(.*)"}', page) == [
+            ("0", "parent"),
+            ("1", "child"),
+        ]
+        process.kill()
+        process.wait()
+        # What its children have inherited keeps neither its number nor its port.
+        poll(lambda: crew.up() == {"1": 1})
+        crew.hire()
+        poll(lambda: crew.up() == {"0": 1, "1": 1})
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()

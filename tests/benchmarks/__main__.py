@@ -6,7 +6,7 @@ import sys
 
 from tests.benchmarks.table import show
 
-ALL = ("overhead", "flows", "requests", "memory", "scrape", "pauses", "idle", "corpus", "proof")
+ALL = ("overhead", "flows", "requests", "memory", "scrape", "pauses", "idle", "corpus", "proof", "plugin")
 
 
 def main(names):

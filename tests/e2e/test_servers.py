@@ -11,9 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from lowtide.demo.prometheus import free_port
 
-from tests.attach.crew import PATIENCE, Port, poll
+from tests.attach.crew import PATIENCE, Port, free_port, poll
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 3

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from lowtide.publish.exposition import CollectorRegistry, page
 from lowtide.publish.guard import Guard
+from lowtide.publish.sharing import Shared
 from lowtide.record.threads import OWN, mark_own
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Server:
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._scraping = 0
+        # A storm of scrapes costs the application one page at a time.
+        self._pages = Shared(self._page)
         self._scrapes = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="lowtide-scrape", initializer=mark_own
         )
@@ -124,16 +127,19 @@ class Server:
         await _stop(runner, self._socket)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, headers = await off_loop(
-            self._scrapes,
-            self._scrape,
+        body, headers = await self._pages.get(
             request.headers.get("Accept", ""),
-            request.headers.get("Accept-Encoding", ""),
-            request.query.getall("name[]", []),
+            "gzip" if "gzip" in request.headers.get("Accept-Encoding", "").lower() else "",
+            tuple(request.query.getall("name[]", [])),
         )
         return web.Response(body=body, headers=headers)
 
-    def _scrape(self, accept: str, accept_encoding: str, names: list[str]) -> tuple[bytes, dict[str, str]]:
+    async def _page(self, *request: Any) -> tuple[bytes, dict[str, str]]:
+        return await off_loop(self._scrapes, self._scrape, *request)
+
+    def _scrape(
+        self, accept: str, accept_encoding: str, names: tuple[str, ...]
+    ) -> tuple[bytes, dict[str, str]]:
         self._scraping += 1
         try:
             return page(self._registry, accept, accept_encoding, names)
