@@ -1,4 +1,4 @@
-"""Write the dashboards and their Kubernetes variants: ``python -m dashboards.build``, which ``make generate`` runs.
+"""Write the dashboards: ``python -m dashboards.build``, which ``make generate`` runs.
 
 The official builder makes them. It sets no panel ids, which is done here, and cannot say ``__inputs``, which is
 what Grafana's import dialog asks for.
@@ -38,7 +38,7 @@ def _fleet() -> builders.Dashboard:
         _common(
             "lowtide: fleet",
             FLEET,
-            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"])),
+            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"]), "1m"),
             fleet.panels(),
             one_process=False,
         )
@@ -53,7 +53,7 @@ def _process() -> builders.Dashboard:
         _common(
             "lowtide: process",
             PROCESS_UID,
-            deployments(raw("lowtide_deployment_info", CHOSEN["version"])),
+            deployments(raw("lowtide_deployment_info", CHOSEN["version"]), "15s"),
             process.panels(),
             one_process=True,
         )

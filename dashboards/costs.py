@@ -19,9 +19,8 @@ def itself() -> list[Any]:
 def _pauses() -> Any:
     return lines(
         "Garbage collection beside tasks",
-        "A full collection visits every live object. A share of time that climbs with the tasks is "
-        "what the leak costs "
-        "each request.",
+        "A full collection visits every live object. A share of time that climbs with the tasks is what "
+        "the leak costs each request.",
         "percentunit",
         [
             (
@@ -78,8 +77,8 @@ def _lag() -> Any:
 def _long() -> Any:
     return lines(
         "Long collections, by generation",
-        "How long single garbage collections stop the process (99 of 100 are shorter). Generation 2 grows with the "
-        "heap.",
+        "How long single garbage collections stop the process (99 of 100 are shorter). Generation 2 grows "
+        "with the heap.",
         "s",
         [(_quantile("python_gc_pause_seconds", 0.99, "generation"), "generation {{generation}}")],
         Drawing(
@@ -100,7 +99,7 @@ def _blocked() -> Any:
         "Share of time that the loop stood still in a function that does not await. Move that work into a thread.",
         "percentunit",
         [(f"sum {by(name, 'where')} ({rate(name)}) > 0", "{{where}}")],
-        Drawing(stacked=True, empty="Never: no function has blocked the loop."),
+        Drawing(span=16, stacked=True, names=420, empty="Never: no function has blocked the loop."),
     )
 
 
@@ -110,7 +109,7 @@ def _threads() -> Any:
         "Live threads, digits in names as #. A name that only climbs is a pool that is made anew for each request.",
         "short",
         [(f"sum {by('python_threads', 'name')} ({here(raw('python_threads'))})", "{{name}}")],
-        Drawing(stacked=True),
+        Drawing(span=8, stacked=True, names=210),
     )
 
 
@@ -146,15 +145,15 @@ def _cost() -> Any:
                 "{{part}}",
             )
         ],
-        Drawing(span=8, names=150),
+        Drawing(span=8, names=190),
     )
 
 
 def _parts() -> Any:
     return lines(
         "Parts that work",
-        "1 for each part of lowtide that works. One at 0 has turned itself off: its traceback is in "
-        "the log, once.",
+        "1 for each part of lowtide that works. One at 0 has turned itself off: its traceback is in the "
+        "log, once.",
         "short",
         [
             (
@@ -162,7 +161,7 @@ def _parts() -> Any:
                 "{{part}}",
             )
         ],
-        Drawing(span=8, names=150),
+        Drawing(span=8, names=190),
     )
 
 
@@ -170,8 +169,8 @@ def _labels() -> Any:
     folded = f"increase({raw('lowtide_origins_folded_total')}[$__rate_interval])"
     return lines(
         "Origins with labels of their own",
-        "Up to max_origins have their own series, the rest is summed into other. Folding that goes "
-        "on: raise max_origins.",
+        "Up to max_origins have their own series, the rest is summed into other. Folding that goes on: "
+        "raise max_origins.",
         "short",
         [
             (f"max({here(raw('lowtide_origins'))})", "origins"),

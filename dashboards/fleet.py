@@ -64,8 +64,8 @@ def _numbers() -> list[Any]:
     return [
         number(
             "Leaks that are proven",
-            "Services with tasks that nothing can ever wake. Anything but 0 is a leak: start at the "
-            "first row below.",
+            "Services with tasks that nothing can ever wake. Anything but 0 is a leak: start at the first "
+            "row below.",
             "short",
             f"count(sum {BY_JOB} ({recorded('origin:asyncio_tasks_stranded:sum', ORIGIN)}) > 0) or vector(0)",
             steps=[(1, RED)],
@@ -88,8 +88,8 @@ def _numbers() -> list[Any]:
         ),
         number(
             "Processes",
-            "Processes that are scraped now. A fall that is no deployment: look for crashes, or "
-            "targets that are down.",
+            "Processes that are scraped now. A fall that is no deployment: look for crashes, or targets "
+            "that are down.",
             "short",
             f"sum({held('version:lowtide_process:count', VERSION)})",
             span=6,
@@ -102,10 +102,9 @@ def _worst() -> Any:
     running = f"sum {BY_JOB} ({held('version:lowtide_process:count', VERSION)})"
     return rows(
         "Services, worst first",
-        "The strongest evidence against each service: stranded is proof, stray means that the "
-        "request has ended and "
-        "its task has not, aged that the rules see old tasks coming at an even pace. Click a service "
-        "to see inside.",
+        "The strongest evidence against each service: stranded is proof, stray means that the request has "
+        "ended and its task has not, aged that the rules see old tasks coming at an even pace. Click a "
+        "service to see inside.",
         [
             Column("Service", label="job", width=220, link=_to_process(*JOB)),
             Column("Evidence", _verdict(), words=EVIDENCE, width=180),
@@ -130,8 +129,8 @@ def _alerts() -> Any:
     since = "min by (alertname, severity, job, coroutine) (ALERTS_FOR_STATE and ignoring (alertstate) {})"
     return rows(
         "Alerts that fire",
-        "What the rules say now, longest first. Click an alert to read its runbook: what it means, "
-        "what to do.",
+        "What the rules say now, longest first. Click an alert to read its runbook: what it means, what "
+        "to do.",
         [
             Column(
                 "Alert",
@@ -153,9 +152,8 @@ def _alerts() -> Any:
 def _tide() -> Any:
     return lines(
         "The tide: low-water mark of live tasks, per process",
-        "A healthy service comes back down to the same level. A sawtooth that only falls at the "
-        "purple lines, which "
-        "are deployments, is a leak that restarts hide.",
+        "A healthy service comes back down to the same level. A sawtooth that only falls at the purple "
+        "lines, which are deployments, is a leak that restarts hide.",
         "short",
         [
             (
@@ -182,11 +180,10 @@ def _growth() -> Any:
     named = f'label_join({placed}, "deployment", " ", "job", "version")'
     return bars(
         "Old tasks that a process gained, per deployment",
-        "How many old tasks a process of each version gained while it ran, for the worst services, "
-        "three at most. Bars that "
-        "begin with one version: that deployment brought the leak. Bars in every version: restarts "
-        "hide it. Services "
-        "with long connections have bars of every height: see the evidence above.",
+        "How many old tasks a process of each version gained while it ran, for the worst services, three "
+        "at most. Bars that begin with one version: that deployment brought the leak. Bars in every "
+        "version: restarts hide it. Services with long connections have bars of every height: see the "
+        "evidence above.",
         f'label_join({named}, "place", " ", "job", "started")',
         "deployment",
         "place",
@@ -196,8 +193,8 @@ def _growth() -> Any:
 def _stuck() -> Any:
     return lines(
         "Stranded tasks: proven, nothing can wake them",
-        "Every one is lost until a restart. One step at each start is small and stays; a line that "
-        "climbs is a leak.",
+        "Every one is lost until a restart. One step at each start is small and stays; a line that climbs "
+        "is a leak.",
         "short",
         [(most(12, f"sum {BY_JOB}", recorded("origin:asyncio_tasks_stranded:sum", ORIGIN)), LEGEND)],
         Drawing(names=200),
@@ -208,9 +205,8 @@ def _old() -> Any:
     aged, stray = "version:asyncio_tasks_aged:mean", "version_flow:asyncio_tasks_stray:sum"
     return lines(
         "Aged tasks per process, and stray tasks",
-        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall "
-        "with the day are "
-        "connections; what only rises is kept.",
+        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall with "
+        "the day are connections; what only rises is kept.",
         "short",
         [
             (most(8, f"max {BY_JOB}", recorded(aged, VERSION)), f"aged: {LEGEND}"),
@@ -226,9 +222,8 @@ def _origins() -> Any:
     kept = f"sum {group} ({held('origin:lowtide_aged_kept:increase1d', ORIGIN)})"
     return rows(
         "Who makes the tasks that stay",
-        "Coroutines with old tasks, those with proof first. Spawner is the function that started "
-        "them: begin to read "
-        "there. Click a coroutine to see its processes.",
+        "Coroutines with old tasks, those with proof first. Spawner is the function that started them: "
+        "begin to read there. Click a coroutine to see its processes.",
         [
             Column("Service", label="job", width=130),
             Column("Coroutine", label="coroutine", link=_to_process(*JOB, "origin")),

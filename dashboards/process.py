@@ -18,7 +18,7 @@ def panels() -> list[tuple[str, list[Any]]]:
     return [
         ("Is it leaking?", [*_numbers(), _tide(), _plume()]),
         ("Who makes the tasks, and why can't they finish?", [_origins(), _stranded(), _live(), _aged()]),
-        ("What stays behind", [*_strays(), _kept(), _stuck(), _created(), _lost()]),
+        ("What stays behind", [_strays(), _share(), _lost(), _kept(), _created(), _stuck()]),
         ("What it costs: pauses, memory, threads, the loop", costs.panels()),
         ("lowtide itself", costs.itself()),
     ]
@@ -30,8 +30,8 @@ def _numbers() -> list[Any]:
     return [
         number(
             "Stranded: proven",
-            "Tasks that nothing left in the process can wake. Anything but 0 is a leak; the tables "
-            "below say which.",
+            "Tasks that nothing left in the process can wake. Anything but 0 is a leak; the tables below "
+            "say which.",
             "short",
             stranded,
             steps=[(1, RED)],
@@ -70,10 +70,9 @@ def _numbers() -> list[Any]:
 def _tide() -> Any:
     return lines(
         "Tide and floor",
-        "Live tasks, and the lowest they have been for five minutes. The tide may rise with traffic; "
-        "a floor that "
-        "climbs for as long as the process lives, and falls only at the purple lines (deployments), "
-        "is a leak.",
+        "Live tasks, and the lowest they have been for five minutes. The tide may rise with traffic; a "
+        "floor that climbs for as long as the process lives, and falls only at the purple lines "
+        "(deployments), is a leak.",
         "short",
         [
             (f"sum({here(raw('asyncio_tasks'))})", "live tasks"),
@@ -86,9 +85,8 @@ def _tide() -> Any:
 def _plume() -> Any:
     return plume(
         "Ages of live tasks",
-        "Each column is one moment, each row an age; darker is more tasks. Healthy: dark at the "
-        "bottom only. A leak is "
-        "a plume that climbs to the top and stays.",
+        "Each column is one moment, each row an age; darker is more tasks. Healthy: dark at the bottom "
+        "only. A leak is a plume that climbs to the top and stays.",
         f"sum by (le) ({here(raw('asyncio_task_age_seconds_bucket'))})",
         height=9,
     )
@@ -102,8 +100,8 @@ def _origins() -> Any:
     return rows(
         "Origins, worst first",
         "Who made the tasks: the coroutine that runs, and the function that started it. Stranded is "
-        "proof. Many aged "
-        "ones of an origin that should be short are suspects. Click a coroutine to see it alone.",
+        "proof. Many aged ones of an origin that should be short are suspects. Click a coroutine to see "
+        "it alone.",
         [
             Column("Coroutine", label="coroutine", link=("Show this one alone", _alone())),
             Column("Started by", label="spawner"),
@@ -113,7 +111,7 @@ def _origins() -> Any:
             Column("Oldest", oldest, unit="s", width=100),
         ],
         f"({stranded}) * 1e9 or {aged} * 1e3 + {live}",
-        Drawing(span=14),
+        Drawing(span=24),
     )
 
 
@@ -131,10 +129,9 @@ def _stranded() -> Any:
     group = by("asyncio_tasks_stranded", "coroutine", "waiting_on", "grade")
     return rows(
         "What they wait for, for ever",
-        "Queue.put: nobody is left to take it, give the queue room. Queue.get: nobody is left to "
-        "put, send a sentinel. "
-        "Grade unwakeable is a leak; cancel_only could still be cancelled, and is usually meant to "
-        "run until then.",
+        "Queue.put: nobody is left to take it, give the queue room. Queue.get: nobody is left to put, "
+        "send a sentinel. Grade unwakeable is a leak; cancel_only could still be cancelled, and is "
+        "usually meant to run until then.",
         [
             Column("Coroutine", label="coroutine"),
             Column("Waits on", label="waiting_on", width=130),
@@ -142,7 +139,7 @@ def _stranded() -> Any:
             Column("Tasks", f"sum {group} ({here(raw('asyncio_tasks_stranded', ORIGIN))})", width=70),
         ],
         "Tasks",
-        Drawing(span=10),
+        Drawing(span=24, height=5),
         empty="None: every task can still be woken.",
     )
 
@@ -155,8 +152,8 @@ def _by_origin(metric: str) -> tuple[str, str]:
 def _live() -> Any:
     return lines(
         "Live tasks by origin",
-        "The ten coroutines with the most. A colour that grows and does not come back down is the "
-        "one to look at.",
+        "The ten coroutines with the most. A colour that grows and does not come back down is the one to "
+        "look at.",
         "short",
         [_by_origin("asyncio_tasks_live")],
         Drawing(span=24, stacked=True, names=460),
@@ -166,8 +163,8 @@ def _live() -> Any:
 def _aged() -> Any:
     return lines(
         "Aged tasks by origin",
-        "Old tasks only, which traffic hardly moves. A flat line is a pool or a service's own loop, "
-        "a climbing one leaks.",
+        "Old tasks only, which traffic hardly moves. A flat line is a pool or a service's own loop, a "
+        "climbing one leaks.",
         "short",
         [_by_origin("asyncio_tasks_aged")],
         Drawing(span=24, names=460),
@@ -184,32 +181,29 @@ def _stray_number() -> Any:
     )
 
 
-def _strays() -> list[Any]:
+def _strays() -> Any:
     series = raw("asyncio_tasks_stray", ORIGIN)
-    strayed = (
-        f"sum {by('asyncio_tasks_strayed_total', 'flow')} ({rate('asyncio_tasks_strayed_total', ORIGIN)})"
+    group = f"sum {by('asyncio_tasks_stray', 'flow', 'coroutine')}"
+    return lines(
+        "Stray tasks by flow",
+        "Which request or job leaves tasks behind. Any line that climbs names the handler to read.",
+        "short",
+        [(most(10, group, here(series), series), "{{flow}} {{coroutine}}")],
+        Drawing(span=24, names=520, empty="None, or no flows: is the middleware installed?"),
     )
-    flows = f"sum {by('asyncio_flows_total', 'flow')} ({rate('asyncio_flows_total')})"
-    return [
-        lines(
-            "Stray tasks by flow",
-            "Which request or job leaves tasks behind. Any line that climbs names the handler to read.",
-            "short",
-            [
-                (
-                    most(10, f"sum {by('asyncio_tasks_stray', 'flow', 'coroutine')}", here(series), series),
-                    "{{flow}} {{coroutine}}",
-                )
-            ],
-        ),
-        lines(
-            "Share of flows that leave a task behind",
-            "Tasks that became stray, divided by flows that ended: how much every single request "
-            "leaks, whatever the load.",
-            "percentunit",
-            [(f"{strayed} / ({flows} > 0)", "{{flow}}")],
-        ),
-    ]
+
+
+def _share() -> Any:
+    strayed, flows = "asyncio_tasks_strayed_total", "asyncio_flows_total"
+    left = f"sum {by(strayed, 'flow')} ({rate(strayed, ORIGIN)})"
+    return lines(
+        "Share of flows that leave a task behind",
+        "Tasks that became stray, divided by flows that ended: how much every single request leaks, "
+        "whatever the load.",
+        "percentunit",
+        [(f"{left} / (sum {by(flows, 'flow')} ({rate(flows)}) > 0)", "{{flow}}")],
+        Drawing(empty="None, or no flows: is the middleware installed?"),
+    )
 
 
 def _kept() -> Any:
@@ -223,7 +217,7 @@ def _kept() -> Any:
             (f"sum({rate(entered, ORIGIN)})", "became old"),
             (f"sum({rate(ended, ORIGIN)})", "ended"),
         ],
-        Drawing(looks={"became old": Look(ORANGE, fill=20), "ended": Look(BLUE)}),
+        Drawing(span=8, looks={"became old": Look(ORANGE, fill=20), "ended": Look(BLUE)}),
     )
 
 
@@ -235,6 +229,7 @@ def _stuck() -> Any:
         "Proof over time. Unwakeable ones that climb are lost work and memory until a restart.",
         "short",
         [(most(10, f"sum {group}", here(series), series), "{{waiting_on}} {{grade}}")],
+        Drawing(span=8, names=250),
     )
 
 
@@ -244,7 +239,7 @@ def _created() -> Any:
         "The load in tasks. Live tasks that climb while this stays level are not explained by traffic.",
         "cps",
         [(f"sum({rate('asyncio_tasks_created_total')})", "made")],
-        Drawing(looks={"made": Look(BLUE, fill=10)}),
+        Drawing(span=8, looks={"made": Look(BLUE, fill=10)}),
     )
 
 
@@ -254,9 +249,9 @@ def _lost() -> Any:
     any_lost = f"{group} (increase({raw(name, ORIGIN)}[$__range] @ end())) > 0"
     return lines(
         "Destroyed while pending: lost work",
-        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is lost: keep a "
-        "reference to the task.",
+        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is "
+        "lost: keep a reference to the task.",
         "cps",
         [(f"{group} ({rate(name, ORIGIN)}) and {any_lost}", "{{coroutine}}")],
-        Drawing(empty="None: no task was destroyed."),
+        Drawing(names=340, empty="None: no task was destroyed."),
     )

@@ -99,7 +99,7 @@ def _variable(choice: Choice) -> builders.QueryVariable:
     )
 
 
-def deployments(info: str) -> builders.AnnotationQuery:
+def deployments(info: str, step: str) -> builders.AnnotationQuery:
     """Mark the moment at which a version appears that was not there five minutes before."""
     versions = f"count by ({', '.join((*JOB, 'version'))}) ({{}})"
     expression = f"{versions.format(info)} unless {versions.format(f'{info} offset 5m')}"
@@ -110,7 +110,7 @@ def deployments(info: str) -> builders.AnnotationQuery:
         .enable(True)
         .icon_color("purple")
         .expr(expression)
-        .step("1m")
+        .step(step)
         .title_format("{{job}} {{version}}")
         .text_format("deployed")
         .tag_keys("job,version")

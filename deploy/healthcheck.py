@@ -18,6 +18,8 @@ ALIVE = (b"200", REFUSED, b"403")
 def main(environ: "os._Environ[str]" = os.environ) -> int:
     """Print what is wrong, if anything is; return the exit status."""
     port = environ.get("LOWTIDE_PORT", "9788")
+    if "://" in port:  # Kubernetes' and Docker's, where a service is called lowtide
+        port = "9788"
     if port.lower() == "none":
         return 0
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from docs import scenes
+from tests.backtest.evaluate import duration
 from tests.dashboards.grafana import everything, filled, load
 
 DOCS = Path(__file__).parent
@@ -81,7 +82,7 @@ def _filled(name, promql, seen, step):
 def _marks(prometheus, name, dashboard, seen):
     """Return the moments at which the annotation begins: what follows within a step is the same one."""
     (mark,) = dashboard["annotations"]["list"]
-    step = 60
+    step = duration(mark["step"])
     found = []
     for row in prometheus.matrix(_filled(name, mark["expr"], seen, step), seen.first, seen.last, step):
         text = f"{row['metric']['job']} {row['metric']['version']}"

@@ -1,14 +1,17 @@
-"""Rewrite what is generated: the table of metrics in the README, and the golden page."""
+"""Rewrite what is generated: the README's table of metrics, the golden page, Kubernetes' rules, dashboards."""
 
 import asyncio
 from pathlib import Path
 
+from lowtide.alerting.rules import render
+from lowtide.alerting.settings import defaults
 from lowtide.publish.catalog import CATALOG
 
 from dashboards import build
 from tests.publish.test_page import GOLDEN, golden_page
 
 README = Path(__file__).parents[1] / "README.md"
+RULE = Path(__file__).parents[1] / "deploy/kubernetes/prometheusrule.yaml"
 BEGIN, END = "<!-- metrics: written by make generate -->\n", "<!-- end of metrics -->\n"
 
 
@@ -32,6 +35,7 @@ def with_table(readme: str) -> str:
 def main() -> None:
     README.write_text(with_table(README.read_text()))
     build.main()
+    RULE.write_text(render(defaults(), kubernetes=True))
     loop = asyncio.new_event_loop()
     GOLDEN.write_text(golden_page(loop))
     loop.close()

@@ -35,6 +35,15 @@ unpack() {
   rm -rf "$folder/lists" "$folder/archives" "$folder/deb"
 }
 
+if [ ! -d .cache/kubernetes/node_modules ]; then
+  if command -v npm >/dev/null; then
+    npm install --silent --no-audit --no-fund --ignore-scripts --no-package-lock --prefix .cache/kubernetes \
+      @kubernetes-models/prometheus-operator@6.0.0 || say 'no schemas of Kubernetes operators could be had'
+  else
+    say 'what needs the schemas of Prometheus'"'"' operator will be skipped: apt-get install npm, and again'
+  fi
+fi
+
 if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
   for suite in trixie forky; do
     unpack "$suite" || say "no Prometheus of Debian $suite could be had: tests on it will be skipped"

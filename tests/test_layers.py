@@ -30,7 +30,13 @@ FLOORS = {
 }
 
 HOMES = {
-    "prometheus_client": ("lowtide.publish", "lowtide.attach.handle", "lowtide.attach.recorders"),
+    "prometheus_client": (
+        "lowtide.publish",
+        "lowtide.attach.handle",
+        "lowtide.attach.peers",
+        "lowtide.attach.recorders",
+        "lowtide.attach.serving",
+    ),
     "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
     "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
     "_pytest": ("lowtide.hunt.pytest_items",),

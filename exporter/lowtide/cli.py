@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lowtide import __version__
 from lowtide.alerting import command as rules
+from lowtide.attach import run
 from lowtide.dashboards import command as dashboard
 from lowtide.hunt import command as audit
 from lowtide.settings import duration
@@ -88,6 +89,7 @@ def _selftest(options: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("run", "run a program and measure every event loop of it", run.arguments, run.run),
     Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),
     Command("selftest", "plant a leak, and see that lowtide sees it", _selftest_arguments, _selftest),

@@ -42,6 +42,8 @@ class Settings:
     token: str = field(default="", repr=False)
     protect_metrics: bool = False
     web_config: str = ""
+    dir: str = ""
+    """Where the workers of one port meet; empty if there is only one process."""
 
 
 def _text(value: Any) -> str:
@@ -91,6 +93,13 @@ def _count(value: Any) -> int:
     return number
 
 
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    # A worker may change its directory before it installs, and another may not.
+    return os.path.abspath(value) if value else ""  # noqa: PTH100 (resolve() would follow a link that we refuse)
+
+
 def _switch(value: Any) -> bool:
     words = {
         "true": True,
@@ -132,6 +141,7 @@ _KINDS = {
     "token": _NAME,
     "protect_metrics": _Kind(_switch, "true or false"),
     "web_config": _Kind(_path, "the path of a web configuration file"),
+    "dir": _Kind(_folder, "the path of a directory"),
 }
 assert set(_KINDS) == {each.name for each in fields(Settings)}
 

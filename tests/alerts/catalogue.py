@@ -26,6 +26,7 @@ RULED = {
 UNRULED = {
     "asyncio_tasks_aged_entered_total": "what entered is the change of asyncio_tasks_aged and what ended",
     "asyncio_tasks_live": "the same, by origin",
+    "lowtide_worker_up": "no leak: what a worker that hangs means is the service's to say",
     "asyncio_task_oldest_age_seconds": "an old task is no leak: every process has some for its whole life",
     "asyncio_task_age_seconds_bucket": "for the heat map",
     "asyncio_task_age_seconds_gcount": "for the heat map",

@@ -106,10 +106,11 @@ def test_a_grouping_uses_labels_that_exist():
             assert {label.strip() for label in labels.split(",") if label.strip()} <= known
 
 
-def test_every_recorded_series_is_used_by_a_rule_or_a_dashboard():
+def test_every_recorded_series_is_used_by_a_rule_or_a_dashboard_or_meant_for_elsewhere():
     dashboards = [path.read_text() for path in Path("dashboards").glob("*.json")]
     text = " ".join([*(code(rule) for rule in RULES), *dashboards])
-    assert [rule["record"] for rule in RULES if "record" in rule and rule["record"] not in text] == []
+    here = [rule for group in GROUPS if group["name"] != "lowtide.federation" for rule in group["rules"]]
+    assert [rule["record"] for rule in here if "record" in rule and rule["record"] not in text] == []
 
 
 def test_no_function_is_experimental():

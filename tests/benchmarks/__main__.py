@@ -6,7 +6,19 @@ import sys
 
 from tests.benchmarks.table import show
 
-ALL = ("overhead", "flows", "requests", "memory", "scrape", "pauses", "idle", "corpus", "proof", "audit")
+ALL = (
+    "overhead",
+    "flows",
+    "requests",
+    "memory",
+    "scrape",
+    "pauses",
+    "idle",
+    "corpus",
+    "proof",
+    "audit",
+    "plugin",
+)
 
 
 def main(names):

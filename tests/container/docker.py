@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,14 +20,14 @@ class Docker:
     """One Docker client. ``base`` is what images are built on."""
 
     def __init__(self, host, base):
-        self._environment = os.environ | {"DOCKER_BUILDKIT": "1"} | ({"DOCKER_HOST": host} if host else {})
+        self.environment = os.environ | {"DOCKER_BUILDKIT": "1"} | ({"DOCKER_HOST": host} if host else {})
         self.base = base
 
     def __call__(self, *arguments, check=True, **options):
         """Run one command of Docker's; return what it printed, or all that came of it with ``check=False``."""
         done = subprocess.run(
             [_client(), *arguments],
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -40,9 +41,9 @@ class Docker:
         )
         return done.stdout.strip()
 
-    def run(self, *arguments):
+    def run(self, *arguments, options=()):
         """Run the image to its end, as locked down as it may be; return what came of it."""
-        return self("run", "--rm", "--network=host", *LOCKED_DOWN, IMAGE, *arguments, check=False)
+        return self("run", "--rm", "--network=host", *LOCKED_DOWN, *options, IMAGE, *arguments, check=False)
 
     def inspect(self, what):
         (found,) = json.loads(self("inspect", what))
@@ -99,3 +100,18 @@ def _daemon(folder):
     finally:
         process.terminate()
         process.wait(timeout=WITHIN)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def poll(condition, why, within=WITHIN):
+    """Wait until ``condition()`` is true and return it, or fail with what ``why()`` says."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"not within {within:.0f} s: {why()}")

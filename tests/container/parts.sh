@@ -8,7 +8,7 @@ if ! command -v dockerd >/dev/null || ! command -v mmdebstrap >/dev/null || ! co
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      docker.io docker-compose mmdebstrap debian-archive-keyring ca-certificates >/dev/null
+      docker.io docker-compose mmdebstrap prometheus prometheus-alertmanager debian-archive-keyring ca-certificates >/dev/null
   else
     echo 'container: no Docker here, its tests will be skipped: run as root on Debian, or set BASE=python:3.13-slim' >&2
     exit 0

@@ -1,7 +1,5 @@
 """The image: built for real, run read-only with no capability, scraped, stopped."""
 
-import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,22 +8,10 @@ import pytest
 from lowtide import __version__
 from lowtide.cli import COMMANDS
 
-from tests.container.docker import IMAGE, LOCKED_DOWN, running
+from tests.container.docker import IMAGE, LOCKED_DOWN, free_port, poll
 
-WITHIN = 60.0
 MOST_MEGABYTES = 25
 """What the image may add to its base."""
-
-
-@pytest.fixture(scope="module")
-def docker():
-    yield from running()
-
-
-@pytest.fixture(scope="module")
-def image(docker):
-    docker("build", "--network=host", f"--build-arg=BASE={docker.base}", f"--tag={IMAGE}", ".")
-    return docker.inspect(IMAGE)
 
 
 @pytest.fixture
@@ -43,20 +29,6 @@ def started(docker, image):
     yield start
     for name in names:
         docker("rm", "--force", name)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def poll(condition, why):
-    until = time.monotonic() + WITHIN
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"not within {WITHIN:.0f} s: {why()}")
 
 
 def page(port):
@@ -128,6 +100,14 @@ def test_the_health_check_fails_where_no_exporter_answers(docker, started):
 def test_a_command_of_lowtide_runs_with_or_without_its_name(docker, image, words):
     done = docker.run(*words)
     assert (done.returncode, done.stdout) == (0, Path("alerts/lowtide.rules.yml").read_text())
+
+
+def test_the_audit_of_a_mounted_file_of_flows_finds_the_leak(docker, image):
+    flows = Path("exporter/lowtide/demo/flows.yaml").resolve()
+    only = ("--only=GET /promo/{code}", "--rounds=2", "--settle=2s")
+    done = docker.run("audit", "/flows.yaml", *only, options=(f"--volume={flows}:/flows.yaml:ro",))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "lowtide.demo.service:ask_discounter made by lowtide.demo.service:price" in done.stdout
 
 
 def test_every_command_is_there(docker, image):

@@ -81,12 +81,13 @@ def table(engine, name, which, chosen):
 
 def steps(name):
     """Return each query of a dashboard with the seconds between the points that Grafana asks for."""
+    marks = {mark["expr"]: duration(mark["step"]) for mark in load(name)["annotations"]["list"]}
     found = {panel["title"]: panel for panel in panels(load(name))}
     for query in queries(name):
         title = query.where.partition(": ")[2].rpartition(" (")[0]
         panel = found.get(title, {"gridPos": {"w": 24}})
         wanted = DAY / panel.get("maxDataPoints", PIXELS * panel["gridPos"]["w"] / 24)
-        yield query, next(step for limit, step in STEPS if wanted < limit)
+        yield query, marks.get(query.promql) or next(step for limit, step in STEPS if wanted < limit)
 
 
 def ask(engine, query, promql, step):

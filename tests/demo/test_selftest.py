@@ -13,7 +13,7 @@ from lowtide.judge import census, docket
 from lowtide.judge.census import Snapshot
 from prometheus_client import CollectorRegistry
 
-PARTS = ["counts", "aged", "proof", "control", "scrape", "let go"]
+PARTS = ["counts", "aged", "stray", "proof", "control", "scrape", "let go"]
 
 
 @pytest.fixture
@@ -94,6 +94,15 @@ def test_ages_that_never_come_are_seen(hurried):
     assert "0 of 8 are aged" in verdicts["aged"]
 
 
+def test_flows_that_leave_no_strays_are_seen(hurried):
+    def sabotage(recorders, _):
+        recorders.census._strays._stray_after = float("inf")
+
+    status, verdicts, _ = run(sabotage, within=3)
+    assert (status, "stray" in failed(verdicts)) == (1, True)
+    assert "0 of 8 are stray" in verdicts["stray"]
+
+
 class Sleeping:
     """A docket that takes tasks and never judges them."""
 
@@ -120,7 +129,7 @@ def test_a_proof_that_sleeps_is_seen(hurried):
         recorders.loops[0].prover.docket = Sleeping()
 
     status, verdicts, _ = run(sabotage, within=8)
-    assert (status, failed(verdicts) - {"aged", "control"}) == (1, {"proof", "scrape"})
+    assert (status, failed(verdicts) - {"aged", "stray", "control"}) == (1, {"proof", "scrape"})
     assert "0 of 8 are stranded" in verdicts["proof"]
 
 

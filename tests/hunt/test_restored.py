@@ -133,6 +133,24 @@ async def _leak():
     asyncio.create_task(asyncio.Event().wait())
 
 
+def test_a_hunt_that_breaks_gives_the_host_its_task_and_does_not_pass(caplog):
+    async def body():
+        async with lowtide.no_leaks():
+            (watched,) = hooks.loops()
+            watched._births = None
+            watched._part.attempt(watched.birth, asyncio.current_task())
+            assert await asyncio.create_task(asyncio.sleep(0, 17)) == 17
+
+    async def main():
+        with pytest.raises(RuntimeError, match="leaks may not have been seen"):
+            await body()
+        async with lowtide.no_leaks():
+            pass
+
+    with caplog.at_level("CRITICAL", "lowtide"):
+        asyncio.run(main())
+
+
 def test_interrupted_it_puts_everything_back():
     with pytest.raises(KeyboardInterrupt), lowtide.no_leaks():
         raise KeyboardInterrupt

@@ -1,5 +1,9 @@
 """The web configuration file: what is read, and errors that name file, line, key, value."""
 
+import re
+from pathlib import Path
+
+import bcrypt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +123,14 @@ TLS = "tls_server_config:\n  cert_file: a\n  key_file: b\n"
 def test_a_wrong_file_is_an_error_that_names_the_place(config, text, message):
     with pytest.raises(ValueError, match=message):
         read(config(text))
+
+
+def test_the_example_in_the_documentation_is_read(config):
+    blocks = re.findall(r"```yaml\n(.*?)```", Path("docs/containers.md").read_text(), re.DOTALL)
+    (example,) = (block for block in blocks if block.startswith("tls_server_config:"))
+    found = read(config(example))
+    assert found.tls.client_auth == "required"
+    assert bcrypt.checkpw(b"change me", found.users["prometheus"].encode())
 
 
 def test_what_stands_in_place_of_a_hash_is_not_shown_because_it_may_be_a_password(config):

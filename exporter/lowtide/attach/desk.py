@@ -60,9 +60,12 @@ class _Near:
 class Desk:
     """Answers for the recorders of one process. See ``lowtide.publish.page.source.Source``."""
 
-    def __init__(self, recorders: Recorders, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, recorders: Recorders, clock: Callable[[], float] = time.monotonic, worker: str = ""
+    ) -> None:
         self._recorders = recorders
         self._clock = clock
+        self._worker = worker
         self._samples: dict[Origin, tuple[float, Sample]] = {}
         self._lock = threading.Lock()
 
@@ -91,6 +94,7 @@ class Desk:
             columns=recorders.tide.columns(),
             width=recorders.tide.width,
             pauses=tuple(PauseFacts(i, tuple(counts), total) for i, (counts, total) in enumerate(pauses)),
+            worker=self._worker,
         )
 
     def outline(self) -> list[Finding]:

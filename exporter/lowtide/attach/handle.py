@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,17 +13,14 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
-from lowtide.attach.desk import Desk
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.attach.subject import Subject
+from lowtide.attach.serving import serve
+from lowtide.attach.workers import Worker
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.publish.collector import Collector as OurCollector
-from lowtide.publish.guard import Guard
-from lowtide.publish.page.site import Site
 from lowtide.publish.server import Server
-from lowtide.publish.subject import routes
 from lowtide.settings import UNSET, Settings, Unset, load
 
 _IN_LOOP_WITHIN = 10.0
@@ -31,12 +28,15 @@ _IN_LOOP_WITHIN = 10.0
 
 
 class Lowtide:
-    """One recorded loop. Also a context manager that closes itself."""
+    """One recorded loop, or the process without any. Also a context manager that closes itself."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, exporter: "_Exporter", recorded: RecordedLoop
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        exporter: "_Exporter",
+        recorded: RecordedLoop | None,
     ) -> None:
-        self._loop = ref(loop)
+        self._loop: Callable[[], asyncio.AbstractEventLoop | None] = _nothing if loop is None else ref(loop)
         self._exporter = exporter
         self._recorded = recorded
 
@@ -93,7 +93,7 @@ class _Exporter:
 
     registry: CollectorRegistry
     collectors: list[Collector]
-    server: Server | None = None
+    server: Server | Worker | None = None
     users: int = 0
 
     def close(self) -> None:
@@ -129,9 +129,10 @@ class _State:
         """Let go of handles whose loop was closed without closing them, so that a new ``install()`` is free."""
         for handle in list(self.handles):
             loop = handle._loop()  # noqa: SLF001 (one file, one thing)
-            if loop is None or loop.is_closed():
+            recorded = handle._recorded  # noqa: SLF001
+            if recorded is not None and (loop is None or loop.is_closed()):
                 self.handles.remove(handle)
-                self.release(handle._exporter, handle._recorded)  # noqa: SLF001
+                self.release(handle._exporter, recorded)  # noqa: SLF001
 
 
 _state = _State()
@@ -175,15 +176,37 @@ def install(  # noqa: PLR0913 (every setting is a keyword)
     given |= {"host": host, "port": port, "token": token, "protect_metrics": protect_metrics}
     given |= {"aged_after": aged_after, "stray_after": stray_after}
     given |= {"max_origins": max_origins, "max_flows": max_flows, "web_config": web_config}
-    settings = load(given | {"expected": expected})
-    found_service, found_version = deployment(settings.service, settings.version)
-    settings = replace(settings, service=found_service, version=found_version)
+    settings = _settings(given | {"expected": expected})
     with _state.lock:
         _state.drop_ended()
         for handle in _state.handles:
             if handle._loop() is target:  # noqa: SLF001
                 return handle
         return _install(target, settings, registry)
+
+
+def install_process() -> Lowtide:
+    """Measure what belongs to the process, as its threads and collections, whether it has an event loop or not.
+
+    Settings are those of the environment. A second call returns the same handle. Raises as ``install()`` does.
+    """
+    settings = _settings({})
+    with _state.lock:
+        _state.drop_ended()
+        for handle in _state.handles:
+            if handle._recorded is None:  # noqa: SLF001
+                return handle
+        return _install(None, settings, REGISTRY)
+
+
+def _settings(given: Mapping[str, object]) -> Settings:
+    settings = load(given)
+    found_service, found_version = deployment(settings.service, settings.version)
+    return replace(settings, service=found_service, version=found_version)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -195,7 +218,9 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         ) from None
 
 
-def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: CollectorRegistry) -> Lowtide:
+def _install(
+    loop: asyncio.AbstractEventLoop | None, settings: Settings, registry: CollectorRegistry
+) -> Lowtide:
     recorders = _state.recorders
     if recorders is None:
         recorders = Recorders(settings)
@@ -207,7 +232,7 @@ def _install(loop: asyncio.AbstractEventLoop, settings: Settings, registry: Coll
         if _state.recorders is None:
             _state.recorders = recorders  # first, so that whatever interrupts the start, it is stopped
             recorders.start()
-        recorded = in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
+        recorded = None if loop is None else in_loop(loop, lambda: recorders.add(loop), _IN_LOOP_WITHIN)
         handle = Lowtide(loop, exporter, recorded)
     except BaseException:
         _state.release(exporter, recorded)
@@ -252,21 +277,14 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
-            exporter.server = _server(recorders, settings, settings.port, registry)
+            exporter.server = serve(recorders, settings, settings.port, registry)
         except BaseException:
             _state.release(exporter, None)
             raise
     return exporter
 
 
-def _server(recorders: Recorders, settings: Settings, port: int, registry: CollectorRegistry) -> Server:
-    guard = Guard(settings.web_config) if settings.web_config else None
-    audited = routes(Subject(lambda: recorders))
-    site = Site(Desk(recorders), settings.token, protect_metrics=settings.protect_metrics, others=audited)
-    return Server(settings.host, port, registry, site=site, guard=guard)
-
-
-def _serves(server: Server | None, settings: Settings) -> bool:
+def _serves(server: Server | Worker | None, settings: Settings) -> bool:
     if settings.port is None:
         return True
     if server is None or server.host != settings.host or settings.port not in {0, server.port}:

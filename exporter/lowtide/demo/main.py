@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ async def _run(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    with install(service="promo", version="1.0.0", port=options.port, aged_after=_AGED_AFTER) as handle:
+    version = os.environ.get("LOWTIDE_VERSION") or "1.0.0"
+    with install(service="promo", version=version, port=options.port, aged_after=_AGED_AFTER) as handle:
         async with (
             serving(application(leak=options.leak)) as base_url,
             scraping(*_address(handle)) as prometheus,

@@ -2,7 +2,7 @@
 
 A detector that is blind looks the same as a service without leaks: both show nothing. So this plants tasks that
 can never end beside as many that wait just as long and are healthy, in a loop of its own, and asks the counts, the
-ages, the proof and the scraped page about both. Then it lets the leak go, and nothing may be left of it.
+ages, the flows, the proof and the scraped page about both. Then it lets the leak go, and nothing may be left of it.
 """
 
 import asyncio
@@ -19,11 +19,13 @@ from typing import Any, TextIO
 from lowtide import __version__
 from lowtide.attach.handle import Lowtide, install
 from lowtide.judge.census import OriginCount
+from lowtide.record.flows import flow
 
 PLANTED = 8
 WITHIN = 180.0
 """Seconds for all checks together. Proof takes some 15 by design, and a minute more for each pass put off."""
-_AGED_AFTER = 1.0
+_SOON = 1.0
+"""Seconds after which a task is aged here, and a stray after its flow."""
 _ASK_EVERY = 0.1
 _GRACE = 10.0
 """Seconds that the last check gets, though those before it have used up the time."""
@@ -42,8 +44,9 @@ async def healthy(orders: "asyncio.Queue[str]") -> None:
 
 
 def plant() -> None:
-    """Start a leak, and hold it as the documentation of asyncio recommends."""
-    task = asyncio.create_task(leak(asyncio.Queue(1)))
+    """Start a leak in a flow that ends at once, and hold it as the documentation of asyncio recommends."""
+    with flow("self-test: ends at once"):
+        task = asyncio.create_task(leak(asyncio.Queue(1)))
     _leaked.add(task)
     task.add_done_callback(_leaked.discard)
 
@@ -61,6 +64,7 @@ class Scene:
     """What the checks look at, gathered outside the loop that is under test."""
 
     counts: dict[str, OriginCount]
+    strays: dict[str, int]
     proven: dict[str, int]
     places: dict[str, str]
     page: str
@@ -118,8 +122,9 @@ class _Report:
 
 async def _run(report: _Report, installed: Callable[..., Lowtide]) -> list[str]:
     orders: asyncio.Queue[str] = asyncio.Queue()
-    settings: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "web_config": ""}
-    with installed(**settings, aged_after=_AGED_AFTER, max_origins=100) as handle:
+    address: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "web_config": ""}
+    bounds = {"aged_after": _SOON, "stray_after": _SOON, "max_origins": 100, "max_flows": 100}
+    with installed(**address, **bounds) as handle, flow("self-test: still open"):
         for _ in range(PLANTED):
             plant()
         others = [asyncio.create_task(healthy(orders)) for _ in range(PLANTED)]
@@ -139,12 +144,13 @@ async def _run(report: _Report, installed: Callable[..., Lowtide]) -> list[str]:
 
 
 def _scene(handle: Lowtide) -> Scene:
-    found = handle.findings()
+    found, snapshot = handle.findings(), handle.snapshot()
     page = ""
     with contextlib.suppress(OSError), urllib.request.urlopen(str(handle.url), timeout=10) as answer:  # noqa: S310
         page = answer.read().decode("utf-8", "replace")
     return Scene(
-        counts={_short(count.origin.coroutine): count for count in handle.snapshot().origins},
+        counts={_short(count.origin.coroutine): count for count in snapshot.origins},
+        strays={_short(count.origin.coroutine): count.stray for count in snapshot.strays},
         proven={_short(each.origin.coroutine): each.stranded for each in found},
         places={_short(each.origin.coroutine): f"{each.waiting_on} in {each.where}" for each in found},
         page=page,
@@ -180,6 +186,11 @@ def _aged(scene: Scene) -> tuple[bool, str]:
     return well, f"{aged} of {PLANTED} are aged: {entered} entered, {ended} ended"
 
 
+def _stray(scene: Scene) -> tuple[bool, str]:
+    strays = scene.strays.get("leak", 0)
+    return strays == PLANTED, f"{strays} of {PLANTED} are stray: the flow that made them has ended"
+
+
 def _proof(scene: Scene) -> tuple[bool, str]:
     proven = scene.proven.get("leak", 0)
     well = proven == PLANTED and scene.places["leak"].startswith("Queue.put in leak ")
@@ -190,7 +201,8 @@ def _proof(scene: Scene) -> tuple[bool, str]:
 
 
 def _control(scene: Scene) -> tuple[bool, str]:
-    aged, accused = _field(scene, "healthy", "aged"), scene.proven.get("healthy", 0)
+    aged = _field(scene, "healthy", "aged")
+    accused = max(scene.proven.get("healthy", 0), scene.strays.get("healthy", 0))
     well = aged == PLANTED and accused == 0
     return well, f"{accused} of {PLANTED} healthy tasks are accused, which are just as old"
 
@@ -198,7 +210,7 @@ def _control(scene: Scene) -> tuple[bool, str]:
 def _scrape(scene: Scene) -> tuple[bool, str]:
     if not scene.page:
         return False, "/metrics does not answer"
-    names = ("asyncio_tasks_live", "asyncio_tasks_aged", "asyncio_tasks_stranded")
+    names = [f"asyncio_tasks_{what}" for what in ("live", "aged", "stray", "stranded")]
     values = [_value(scene.page, name, "leak") for name in names]
     accused = _value(scene.page, "asyncio_tasks_stranded", "healthy")
     well = values == [PLANTED] * len(names) and accused == 0 and not scene.broken
@@ -211,6 +223,7 @@ def _let_go(scene: Scene) -> tuple[bool, str]:
     left = {
         "live": _field(scene, "leak", "live") + _field(scene, "healthy", "live"),
         "aged": _field(scene, "leak", "aged"),
+        "stray": scene.strays.get("leak", 0),
         "stranded": scene.proven.get("leak", 0),
     }
     return not any(left.values()), "left of it: " + ", ".join(
@@ -221,6 +234,7 @@ def _let_go(scene: Scene) -> tuple[bool, str]:
 CHECKS = (
     Check("counts", _counts),
     Check("aged", _aged),
+    Check("stray", _stray),
     Check("proof", _proof),
     Check("control", _control),
     Check("scrape", _scrape),

@@ -11,11 +11,11 @@ import threading
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
+from weakref import ref
 
 from lowtide.judge.waits import Place
-from lowtide.record.origins import UNKNOWN, qualified
+from lowtide.record.origins import UNKNOWN, own_name, qualified
 from lowtide.record.origins import Place as Where
 from lowtide.record.origins import place_of as where_is
 
@@ -77,17 +77,19 @@ class Birth(NamedTuple):
         return self.lines[0].name if self.lines else UNKNOWN
 
 
-_threads: "WeakKeyDictionary[threading.Thread, Birth]" = WeakKeyDictionary()
+_threads: list[tuple[ref[threading.Thread], Birth]] = []
 
 
 def note_thread(thread: threading.Thread, birth: Birth) -> None:
     """Remember the birth of a thread, for as long as it exists."""
-    _threads[thread] = birth
+    _threads[:] = [pair for pair in _threads if pair[0]() is not None]
+    _threads.append((ref(thread), birth))
 
 
 def threads() -> list[tuple[threading.Thread, Birth]]:
     """List the threads that are known and alive."""
-    return [(thread, birth) for thread, birth in list(_threads.items()) if thread.is_alive()]
+    known = [(reference(), birth) for reference, birth in _threads]
+    return [(thread, birth) for thread, birth in known if thread is not None and thread.is_alive()]
 
 
 def forget_threads() -> None:
@@ -98,28 +100,55 @@ def forget_threads() -> None:
 def owner_now() -> Owner | None:
     """Tell whose a thing is that is made now, in this thread and context."""
     owner = current.get()
-    if owner is None and _threads and threading.get_ident() != threading.main_thread().ident:
-        birth = _threads.get(threading.current_thread())
-        owner = birth.owner if birth else None
+    if owner is None and _threads:
+        me = threading.get_ident()
+        owner = next((birth.owner for thread, birth in threads() if thread.ident == me), None)
     return owner
 
 
 def lines_from(frame: FrameType | None) -> tuple[Line, ...]:
     """Note the lines from a frame outward that are neither asyncio's nor lowtide's, as far as the loop."""
     lines: list[Line] = []
-    inner = frame
+    inner, known, machinery = frame, _codes.get, Where.MACHINERY
     while frame is not None and len(lines) < _MOST_LINES:
-        where = where_is(frame)
-        if where is Where.LOOP:
-            break
-        if where is not Where.MACHINERY:
-            module = frame.f_globals.get("__name__", "")
-            if lines and module.partition(".")[0] in _RUNNERS:
+        code = frame.f_code
+        where, module, is_runner, _ = known(id(code)) or _see(frame)
+        if where is not machinery:
+            if where is Where.LOOP or (is_runner and lines):
                 break
-            lines.append(Line(frame.f_code, frame.f_lineno, module))
-        if where is Where.CALLBACK:
-            break
+            lines.append(Line(code, frame.f_lineno, module))
+            if where is Where.CALLBACK:
+                break
         inner, frame = frame, frame.f_back
     if not lines and inner is not None:
         lines.append(Line(inner.f_code, inner.f_lineno, inner.f_globals.get("__name__", "")))
     return tuple(lines)
+
+
+def function_name(coroutine: Any) -> str:
+    """Name the function of a coroutine that was just made: when its task is destroyed it may not know it any more."""
+    code = getattr(coroutine, "cr_code", None)
+    if code is None:
+        return UNKNOWN if coroutine is None else own_name(coroutine)
+    key = (id(code), coroutine.__qualname__)
+    known = _names.get(key)
+    if known is None:
+        if len(_names) >= _MOST_KNOWN:
+            _names.clear()
+        known = _names[key] = own_name(coroutine), code
+    return known[0]
+
+
+# What was found out about code, by its id; the code is kept alive with it, so that the id stays its own.
+_codes: dict[int, tuple[Where, str, bool, CodeType]] = {}
+_names: dict[tuple[int, str], tuple[str, CodeType]] = {}
+_MOST_KNOWN = 4096
+
+
+def _see(frame: FrameType) -> tuple[Where, str, bool, CodeType]:
+    if len(_codes) >= _MOST_KNOWN:
+        _codes.clear()
+    module = frame.f_globals.get("__name__", "")
+    seen = where_is(frame), module, module.partition(".")[0] in _RUNNERS, frame.f_code
+    _codes[id(frame.f_code)] = seen
+    return seen

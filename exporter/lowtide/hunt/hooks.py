@@ -21,7 +21,6 @@ from lowtide.hunt.births import Birth, Owner, current, forget_threads, lines_fro
 from lowtide.hunt.leaks import Wait
 from lowtide.hunt.loops import WatchedLoop
 from lowtide.hunt.patches import Patch
-from lowtide.hunt.threads import is_anyio_worker
 from lowtide.record.part import Part
 
 _Executor = concurrent.futures.ThreadPoolExecutor
@@ -58,18 +57,32 @@ class Hooks:
         self._pools: WeakKeyDictionary[threading.Thread, ref[Any]] = WeakKeyDictionary()
         self._patches: list[Patch] = []
         self._part = Part("hunt")
+        self._is_held = False
+
+    def hold(self, *, held: bool) -> None:
+        """Keep the hooks in place from the last watch to the next.
+
+        To replace a class's attribute and put it back makes the interpreter forget what it learnt of the class.
+        """
+        self._is_held = held
+        if not held and not self._watchers and self._patches:
+            self._uninstall()
 
     def add(self, watcher: Watcher) -> None:
         """Tell one more, the innermost."""
-        if not self._watchers:
+        if not self._patches:
             self._install()
         self._watchers = (watcher, *self._watchers)
 
     def remove(self, watcher: Watcher) -> None:
         """Tell it no more. Behind the last, everything is put back."""
         self._watchers = tuple(each for each in self._watchers if each is not watcher)
-        if not self._watchers:
+        if not self._watchers and not self._is_held:
             self._uninstall()
+
+    def is_broken(self) -> bool:
+        """Say whether something in here went wrong, so that not everything was seen."""
+        return self._part.broken
 
     def loops(self) -> list[WatchedLoop]:
         """List the loops that are not closed."""
@@ -79,7 +92,29 @@ class Hooks:
         """Watch a loop, unless it is watched already."""
         known = self._loops.get(id(loop))
         if known is None or known.loop is not loop:
-            self._loops[id(loop)] = WatchedLoop(loop, owner, self._part, self._destroyed, self._closing)
+            self._loops[id(loop)] = WatchedLoop(loop, owner, self._part, self)
+
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
+        """Tell the innermost watch that it is of."""
+        for watcher in self._watchers:
+            if birth.owner is not None and birth.owner.is_within(watcher.owner):
+                watcher.destroyed(task, birth, wait)
+                return
+
+    def closing(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let every watch take a last look at a loop that is about to be emptied or closed."""
+        watched = self._loops.get(id(loop))
+        if watched is None or watched.loop is not loop or loop.is_closed():
+            return
+        for watcher in self._watchers:
+            watcher.closing(watched)
+        watched.is_ending = True
+
+    def closed(self, watched: WatchedLoop) -> None:
+        """Forget a loop."""
+        watched.release()
+        if self._loops.get(id(watched.loop)) is watched:
+            del self._loops[id(watched.loop)]
 
     def is_of_other_loop(self, thread: threading.Thread, owner: Owner) -> bool:
         """Say whether a thread is one that a loop which isn't this owner's keeps for its own."""
@@ -87,7 +122,7 @@ class Hooks:
         pool = self._pools.get(thread)
         executor = pool() if pool else None
         if executor is None:
-            return bool(others) and is_anyio_worker(thread)
+            return bool(others) and _is_anyio_worker(thread)
         return any(_refers_to(loop, executor) for loop in others)
 
     def _install(self) -> None:
@@ -129,19 +164,6 @@ class Hooks:
             for watched in self.loops():
                 self._part.attempt(watched.note_waits, most)
 
-    def _destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
-        for watcher in self._watchers:
-            if birth.owner is not None and birth.owner.is_within(watcher.owner):
-                watcher.destroyed(task, birth, wait)
-                return
-
-    def _closing(self, loop: asyncio.AbstractEventLoop) -> None:
-        watched = self._loops.get(id(loop))
-        if watched is None or watched.loop is not loop or loop.is_closed():
-            return
-        for watcher in self._watchers:
-            watcher.closing(watched)
-
     def _when_made(self, original: Any) -> Any:
         @functools.wraps(original)
         def made(loop: Any, *args: Any, **kwargs: Any) -> None:
@@ -172,7 +194,7 @@ class Hooks:
     def _before_cancelling(self, original: Any) -> Any:
         @functools.wraps(original)
         def _cancel_all_tasks(loop: Any) -> None:
-            self._closing(loop)
+            self.closing(loop)
             original(loop)
 
         return _cancel_all_tasks
@@ -206,6 +228,13 @@ class Hooks:
 
 
 hooks = Hooks()
+
+
+def _is_anyio_worker(thread: threading.Thread) -> bool:
+    """Say whether it is one of the threads that anyio keeps for as long as the first task of a loop runs."""
+    return (
+        type(thread).__module__ == "anyio._backends._asyncio" and type(thread).__qualname__ == "WorkerThread"
+    )
 
 
 def _refers_to(loop: Any, executor: Any) -> bool:

@@ -142,9 +142,3 @@ def _task_leak(task: Any, birth: Birth, origin: Origin, proof: Proof | None) -> 
         why=proof.why if proof else "",
         holders=proof.holders if proof else (),
     )
-
-
-def is_runner(task: "asyncio.Task[Any]") -> bool:
-    """Say whether a task is the one in which a test runner runs tests and fixtures by turns."""
-    coroutine = task_coroutine(task)
-    return getattr(coroutine, "__qualname__", "") == "TestRunner._run_tests_and_fixtures"

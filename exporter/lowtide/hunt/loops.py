@@ -8,20 +8,32 @@ Guarantees
 """
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from weakref import ref
 
-from lowtide.hunt.births import Birth, Owner, current, lines_from, owner_now
-from lowtide.hunt.leaks import Wait, is_runner, wait_of
+from lowtide.hunt.births import Birth, Owner, current, function_name, lines_from, owner_now
+from lowtide.hunt.leaks import Wait, wait_of
 from lowtide.hunt.patches import Patch
-from lowtide.record.origins import UNKNOWN, own_name
 from lowtide.record.part import Part
 
 _NOBODYS = Birth(None, ())
 _DESTROYED = "Task was destroyed but it is pending!"
 _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
+
+
+class Host(Protocol):
+    """Who is told what happens in a loop, in the thread in which it happens."""
+
+    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
+        """Note a pending task that is being destroyed."""
+
+    def closing(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take a last look at a loop that is about to be closed."""
+
+    def closed(self, watched: "WatchedLoop") -> None:
+        """Forget a loop."""
 
 
 class WatchedLoop:
@@ -32,20 +44,19 @@ class WatchedLoop:
         loop: asyncio.AbstractEventLoop,
         owner: Owner | None,
         part: Part,
-        destroyed: Callable[[Any, Birth, Wait | None], None],
-        closing: Callable[[asyncio.AbstractEventLoop], None],
+        host: Host,
     ) -> None:
         self.loop = loop
         self.owner = owner
         self._part = part
-        self._destroyed = destroyed
-        self._closing = closing
+        self._host = host
         self._births: dict[int, tuple[ref[Any], Birth]] = {}
-        self._names: dict[tuple[int, str], tuple[str, Any]] = {}
         self._waits: dict[int, Wait] = {}
         self._recording = True
+        self.is_ending = False
+        """Whether the last look was taken: what asyncio makes to shut the loop down is nobody's."""
         self._previous = loop.get_task_factory()
-        self._factory = self._make_factory(self._previous or asyncio.Task, plain=self._previous is None)
+        self._factory: Any = self._make_factory(self._previous or asyncio.Task, plain=self._previous is None)
         loop.set_task_factory(self._factory)
         self._patches = [
             Patch(loop, "call_exception_handler", self._before_handler),
@@ -59,6 +70,8 @@ class WatchedLoop:
             patch.undo()
         if not self.loop.is_closed() and self.loop.get_task_factory() is self._factory:
             self.loop.set_task_factory(self._previous)
+        # Without these it is in no cycle, and goes without the collector.
+        self._patches, self._factory = [], None
 
     def live(self) -> list[Any]:
         """List the tasks that aren't done, but those in which a test runner runs tests."""
@@ -76,35 +89,27 @@ class WatchedLoop:
         return Birth((context.get(current) if context else None) or self.owner, ())
 
     def _make_factory(self, make: Any, plain: bool) -> Any:
-        attempt, note = self._part.attempt, self._note
+        births = self._births
 
         def lowtide_task_factory(loop: Any, coro: Any, **options: Any) -> Any:
-            if not self._recording:
+            if not self._recording or self.is_ending:
                 return make(coro, loop=loop, **options) if plain else make(loop, coro, **options)
-            owner = attempt(_hand_down, options.get("context"))
+            owner = owner_now()
+            if "context" in options:
+                _hand_down(options["context"], owner)
             task = make(coro, loop=loop, **options) if plain else make(loop, coro, **options)
-            attempt(note, task, owner, _getframe(1))
+            try:
+                if owner is None:
+                    births[id(task)] = ref(task), _NOBODYS
+                else:
+                    birth = Birth(owner, lines_from(_getframe(1)), function_name(coro))
+                    births[id(task)] = ref(task), birth
+            except Exception:  # noqa: BLE001 (the host must get its task: this is the boundary of Part, inlined)
+                self._recording = False
+                self._part.fail()
             return task
 
         return lowtide_task_factory
-
-    def _note(self, task: Any, owner: Owner | None, frame: Any) -> None:
-        if owner is None:
-            self._births[id(task)] = ref(task), _NOBODYS
-        else:
-            birth = Birth(owner, lines_from(frame), self._coroutine(task.get_coro()))
-            self._births[id(task)] = ref(task), birth
-
-    def _coroutine(self, coroutine: Any) -> str:
-        """Name a coroutine's function; when its task is destroyed it may not know it any more."""
-        code = getattr(coroutine, "cr_code", None)
-        if code is None:
-            return UNKNOWN if coroutine is None else own_name(coroutine)
-        key = (id(code), coroutine.__qualname__)
-        known = self._names.get(key)
-        if known is None:
-            known = self._names[key] = own_name(coroutine), code  # kept alive: its id is the key
-        return known[0]
 
     def _before_handler(self, original: Any) -> Any:
         def lowtide_call_exception_handler(context: dict[str, Any]) -> Any:
@@ -119,30 +124,31 @@ class WatchedLoop:
         if len(self._births) > most or asyncio._get_running_loop() is not self.loop:  # noqa: SLF001 (public, but for its name)
             return
         running = asyncio.current_task()
-        self._waits = {
-            id(task): wait_of(task)
-            for task in self.live()
-            if task is not running and self.birth(task).owner is not None
-        }
+        waiting = [task for task in self.live() if task is not running and self.birth(task).owner is not None]
+        self._waits = {id(task): wait_of(task) for task in waiting}
 
     def _note_destroyed(self, task: Any) -> None:
-        self._destroyed(task, self.birth(task), self._waits.get(id(task)))
+        self._host.destroyed(task, self.birth(task), self._waits.get(id(task)))
 
     def _before_close(self, original: Any) -> Any:
         def lowtide_close() -> Any:
-            if self._recording and not self.loop.is_running():
-                self._closing(self.loop)
-            return original()
+            if self._recording and not self.is_ending and not self.loop.is_running():
+                self._host.closing(self.loop)
+            result = original()
+            self._host.closed(self)
+            return result
 
         return lowtide_close
 
 
-def _hand_down(context: Any) -> Owner | None:
-    """Tell whose a new task is, and let a context that was made elsewhere say so too."""
-    owner = owner_now()
+def is_runner(task: "asyncio.Task[Any]") -> bool:
+    """Say whether a task is the one in which anyio's test runner runs tests and fixtures by turns."""
+    return getattr(task.get_coro(), "__qualname__", "") == "TestRunner._run_tests_and_fixtures"
+
+
+def _hand_down(context: Any, owner: Owner | None) -> None:
+    """Let a context that was made elsewhere say whose its task is."""
     if context is not None and context.get(current) is not owner:
-        try:
+        # One that is entered already is no stranger's.
+        with contextlib.suppress(RuntimeError):
             context.run(current.set, owner)
-        except RuntimeError:  # it is entered already, so it is no stranger's
-            return owner
-    return owner

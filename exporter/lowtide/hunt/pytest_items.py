@@ -4,7 +4,7 @@ A leak makes the test itself fail, as if its body had. Where the body failed by 
 stays and the report is a section of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from lowtide.hunt.births import current
+from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules, parse_entries
 from lowtide.hunt.leaks import Leak
 from lowtide.hunt.pytest_plugin import MARK
@@ -26,7 +27,6 @@ class Checked:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self.call: pytest.CallInfo[None] | None = None
         self.in_protocol = False
         self.is_over = False
 
@@ -34,6 +34,10 @@ class Checked:
     def leaks(self) -> Sequence[Leak]:
         """What was left behind, found so far: in loops that are closed by now, or destroyed."""
         return tuple(self._watch.leaks)
+
+    def report(self) -> str:
+        """Write what was left behind."""
+        return report(self.leaks)
 
     def ignore(self, origin: str, reason: str) -> None:
         """Let this test leave what is of this origin behind, from now on."""
@@ -68,15 +72,16 @@ class Items:
     """The hooks that watch tests. Registered only if there are some to watch."""
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-        shared = _shared_ignores(config)
+        shared = _shared_rules(config)
         self._rules = {item: rules for item in items if (rules := _rules(item, shared)) is not None}
+        self._reruns = config.pluginmanager.hasplugin("rerunfailures")
         if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in self._rules):
             import anyio._backends._asyncio  # noqa: F401 (its runner must be there to be told apart)
 
     @pytest.hookimpl
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
-        if item not in self._rules or _is_run_by_others(item):
+        if item not in self._rules or (self._reruns and _is_run_by_others(item)):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         item.stash[_KEY] = found = Checked(Watch(item.nodeid, self._rules[item]))
@@ -109,25 +114,23 @@ class Items:
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: "pytest.CallInfo[None]") -> Iterator[Any]:
-        """Keep the call, to report it again with what the test left behind."""
-        found = item.stash.get(_KEY, None)
-        if found is not None and call.when == "call":
-            found.call = call
-        return (yield)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
         """End, also where a fixture of wider scope failed and the test's own teardown is never reached."""
         found = item.stash.get(_KEY, None) if item in self._rules else None
+        hooks.hold(held=nextitem in self._rules)
         try:
             result = yield
         finally:
             if found is not None:
                 found.end(check=True)
         if found is not None and found.leaks and not found.in_protocol:
-            pytest.fail(report(found.leaks), pytrace=False)
+            pytest.fail(found.report(), pytrace=False)
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Put everything back where the last test that ran was not the last."""
+        hooks.hold(held=False)
 
 
 @contextmanager
@@ -158,10 +161,9 @@ def _with_leaks(
     item: pytest.Item, found: Checked, reports: list[pytest.TestReport]
 ) -> list[pytest.TestReport]:
     """Make the body's report say what was left behind: as its failure, or beside its own."""
-    text = report(found.leaks)
-    call = found.call
+    text = found.report()
     body = next((each for each in reports if each.when == "call"), reports[0])
-    if body.when != "call" or call is None or call.excinfo is not None:
+    if not _has_ended_well(body):
         body.sections.append(("left behind", text))
         return reports
 
@@ -169,30 +171,36 @@ def _with_leaks(
         pytest.fail(text, pytrace=False)
 
     failed = pytest.CallInfo.from_call(leave_behind, when="call")
-    failed.start, failed.stop, failed.duration = call.start, call.stop, call.duration
+    failed.start, failed.stop, failed.duration = body.start, body.stop, body.duration
     again = item.ihook.pytest_runtest_makereport(item=item, call=failed)
     return [again if each is body else each for each in reports]
 
 
+def _has_ended_well(report: pytest.TestReport) -> bool:
+    """Say whether it is of a body that raised nothing; what wasn't expected to pass is said to have failed then."""
+    return report.when == "call" and (report.passed or str(report.longrepr).startswith("[XPASS(strict)]"))
+
+
 def _is_run_by_others(item: pytest.Item) -> bool:
     """Say whether pytest-rerunfailures runs the test: then what is left behind is an error of its teardown."""
-    if not item.config.pluginmanager.hasplugin("rerunfailures"):
-        return False
     return bool(item.config.getoption("reruns", None)) or item.get_closest_marker("flaky") is not None
 
 
-def _shared_ignores(config: pytest.Config) -> dict[str, str]:
+def _shared_rules(config: pytest.Config) -> Rules:
     try:
-        return parse_entries(config.getini("lowtide_ignore"))
+        return Rules(parse_entries(config.getini("lowtide_ignore")))
     except ValueError as error:
         raise pytest.UsageError(f"{config.inipath or 'ini'}: lowtide_ignore: {error}") from None
 
 
-def _rules(item: pytest.Item, shared: Mapping[str, str]) -> Rules | None:
+def _rules(item: pytest.Item, shared: Rules) -> Rules | None:
     """Merge the marks of a test, its class and its module with the settings; None if it isn't to be checked."""
+    marks = list(item.iter_markers(MARK))
+    if not marks:
+        return shared
     given: dict[str, Any] = {}
-    ignore = dict(shared)
-    for mark in reversed(list(item.iter_markers(MARK))):
+    ignore = dict(shared.ignore)
+    for mark in reversed(marks):
         _check_arguments(item, mark)
         given |= mark.kwargs
         ignore |= mark.kwargs.get("ignore", {})

@@ -41,18 +41,13 @@ def thread_function(thread: threading.Thread) -> str:
 
 
 def is_idle(thread: threading.Thread) -> bool:
-    """Say whether a thread of a pool, or an anyio worker, waits for work."""
+    """Say whether a thread waits for work, in a pool or in the ``run`` of its own class."""
     for frame in _frames(thread):
         if frame.f_code is _WORKER:
             return True
         if not is_own(frame.f_code.co_filename):
-            return is_anyio_worker(thread) and frame.f_code is type(thread).run.__code__
+            return frame.f_code is getattr(type(thread).run, "__code__", None)
     return False
-
-
-def is_anyio_worker(thread: threading.Thread) -> bool:
-    """Say whether it is one of the threads that anyio keeps for as long as the first task of a loop runs."""
-    return thread_function(thread) == "anyio._backends._asyncio:WorkerThread"
 
 
 def _frames(thread: threading.Thread) -> list[FrameType]:

@@ -42,7 +42,7 @@ class Watch:
         self.owner = Owner(name, current.get())
         self.leaks: list[Leak] = []
         self._told: dict[int, tuple[ref[Any], int]] = {}
-        self._before: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self._before: WeakSet[asyncio.Task[Any]] | None = None
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -51,6 +51,7 @@ class Watch:
         if running is not None:
             hooks.enter(running, None)
         for watched in hooks.loops():
+            self._before = self._before or WeakSet()
             self._before.update(asyncio.all_tasks(watched.loop))
         current.set(self.owner)
 
@@ -58,7 +59,12 @@ class Watch:
         """Watch no more, and put everything back."""
         if current.get() is self.owner:
             current.set(self.owner.parent)
+        is_broken = hooks.is_broken()
         hooks.remove(self)
+        if is_broken:  # a check that sees nothing must not pass
+            raise RuntimeError(
+                "a part of lowtide failed, so leaks may not have been seen: see the log of 'lowtide'"
+            )
 
     def check(self) -> None:
         """Look at every loop that isn't closed, and at threads; settle first where anything is left.
@@ -67,6 +73,8 @@ class Watch:
         """
         for watched in hooks.loops():
             self._check(watched, within=True)
+        if not self._threads_left():
+            return
         if asyncio._get_running_loop() is None:  # noqa: SLF001 (public, but for its name)
             wait(self._threads_left, self.rules.settle)
         self._take_threads()
@@ -126,7 +134,7 @@ class Watch:
         owner = birth.owner
         if owner is None or not (owner is self.owner or (within and owner.is_within(self.owner))):
             return False
-        if task in self._before or self._has_told(task):
+        if (self._before and task in self._before) or self._has_told(task):
             return False
         return not self._is_ignored(task, birth)
 

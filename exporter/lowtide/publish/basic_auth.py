@@ -55,6 +55,11 @@ class Doorkeeper:
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Future[bool]] = {}
 
+    @property
+    def checking(self) -> bool:
+        """Tell whether a hash is being computed."""
+        return bool(self._under_way)
+
     async def admits(self, authorization: str, users: Mapping[str, str]) -> bool:
         """Tell whether a request's ``Authorization`` header names one of the users. Raise Busy under a flood."""
         credentials = _credentials(authorization)

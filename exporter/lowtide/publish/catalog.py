@@ -137,6 +137,13 @@ CATALOG = tuple(
             ("service", "version", "revision"),
             "Always 1: which deployment this process is.",
         ),
+        (
+            "lowtide_worker_up",
+            "gauge",
+            "workers",
+            ("worker",),
+            "1 if the worker gave its metrics for this scrape, 0 if it is alive and did not.",
+        ),
         ("lowtide_collect_seconds", "gauge", "self", ("part",), "How long the part took for this scrape."),
         ("lowtide_collect_success", "gauge", "self", ("part",), "1 if the part works, 0 if it is off."),
         ("lowtide_origins", "gauge", "tasks", (), "Origins that have labels of their own."),

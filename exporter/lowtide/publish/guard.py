@@ -48,15 +48,17 @@ class Guard:
         )
 
     def close(self) -> None:
-        """End the thread that checks passwords."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """End the thread that checks passwords, without waiting for a check that is under way."""
+        self._executor.shutdown(wait=not self._doorkeeper.checking, cancel_futures=True)
 
     def middleware(self) -> Middleware:
         """Return what stands before every page of the server."""
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._refusal(request) or await handler(request)
+            refusal = await self._refusal(request)
+            # Not `or`: to some versions of aiohttp a response is an empty mapping, and false.
+            return await handler(request) if refusal is None else refusal
 
         return guard
 

@@ -4,18 +4,32 @@ import asyncio
 import errno
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
 from lowtide.publish.exposition import CollectorRegistry, page
 from lowtide.publish.guard import Guard
-from lowtide.publish.page.site import Site
+from lowtide.publish.sharing import Shared
 from lowtide.record.threads import OWN, mark_own
+
+T = TypeVar("T")
 
 _BACKLOG = 256
 _STOP_WITHIN = 0.5
 """Seconds that an answer under way gets when the server stops."""
+
+
+class Rooms(Protocol):
+    """Routes that go before the server's own, and may take their place."""
+
+    def attach(self, application: web.Application, address: str) -> None:
+        """Add them to an application that is bound to this address."""
+
+    def close(self) -> None:
+        """Let go of what serves them."""
 
 
 class Server:
@@ -27,18 +41,24 @@ class Server:
         port: int,
         registry: CollectorRegistry,
         *,
-        site: Site | None = None,
+        site: Rooms | None = None,
         guard: Guard | None = None,
+        listening: socket.socket | None = None,
     ) -> None:
-        """Bind and serve, or raise OSError that names the port; nothing is left behind then."""
+        """Bind and serve, or raise OSError that names the port; nothing is left behind then.
+
+        ``listening`` is a socket that listens already, which the server closes.
+        """
         self._registry = registry
         self._site = site
         self.guard = guard
-        self._socket = _listen(host, port)
-        self.host, self.port = host, self._socket.getsockname()[1]
+        self._socket = listening or listen(host, port)
+        self.host, self.port = host, port or self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._scraping = 0
+        # A storm of scrapes costs the application one page at a time.
+        self._pages = Shared(self._page)
         self._scrapes = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="lowtide-scrape", initializer=mark_own
         )
@@ -86,6 +106,8 @@ class Server:
         application = web.Application(middlewares=[guard.middleware()] if guard else [])
         if guard is not None:
             application.on_response_prepare.append(guard.add_headers)
+        if self._site is not None:
+            self._site.attach(application, _address(self._socket))
         application.add_routes(
             [
                 web.get("/", self._index),
@@ -94,8 +116,6 @@ class Server:
                 web.get("/-/ready", self._ready),
             ]
         )
-        if self._site is not None:
-            self._site.attach(application, self._socket.getsockname()[0])
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
         )
@@ -107,16 +127,19 @@ class Server:
         await _stop(runner, self._socket)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, headers = await asyncio.get_running_loop().run_in_executor(
-            self._scrapes,
-            self._scrape,
+        body, headers = await self._pages.get(
             request.headers.get("Accept", ""),
-            request.headers.get("Accept-Encoding", ""),
-            request.query.getall("name[]", []),
+            "gzip" if "gzip" in request.headers.get("Accept-Encoding", "").lower() else "",
+            tuple(request.query.getall("name[]", [])),
         )
         return web.Response(body=body, headers=headers)
 
-    def _scrape(self, accept: str, accept_encoding: str, names: list[str]) -> tuple[bytes, dict[str, str]]:
+    async def _page(self, *request: Any) -> tuple[bytes, dict[str, str]]:
+        return await off_loop(self._scrapes, self._scrape, *request)
+
+    def _scrape(
+        self, accept: str, accept_encoding: str, names: tuple[str, ...]
+    ) -> tuple[bytes, dict[str, str]]:
         self._scraping += 1
         try:
             return page(self._registry, accept, accept_encoding, names)
@@ -133,6 +156,18 @@ class Server:
         return web.Response(text="ready\n")
 
 
+async def off_loop(threads: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+    """Call the function in a thread; here, if the interpreter is ending: it begins no more work in threads then.
+
+    A program may stay in that state for long, while it waits for threads of its own.
+    """
+    try:
+        future = threads.submit(function, *arguments)
+    except RuntimeError:
+        return function(*arguments)
+    return await asyncio.wrap_future(future)
+
+
 async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     """Stop serving, and cut off clients that don't read: their transports would outlive the loop."""
     asyncio.get_running_loop().remove_reader(listening)
@@ -143,8 +178,8 @@ async def _stop(runner: web.AppRunner, listening: socket.socket) -> None:
     for transport in transports:
         if transport is not None:
             transport.abort()
-    for connecting in asyncio.all_tasks() - {asyncio.current_task()}:
-        connecting.cancel()  # a TLS handshake that the client doesn't finish
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()  # a TLS handshake that the client doesn't finish, or an answer that waits for others
     await _rounds()  # a socket is closed in the round after its transport
 
 
@@ -153,7 +188,13 @@ async def _rounds() -> None:
         await asyncio.sleep(0)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _address(listening: socket.socket) -> str:
+    """Return the address that a socket is bound to; a socket in a private directory is as good as loopback."""
+    return "127.0.0.1" if listening.family == socket.AF_UNIX else str(listening.getsockname()[0])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address, or raise OSError that names it and says what to do."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

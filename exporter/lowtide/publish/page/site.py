@@ -20,6 +20,11 @@ from lowtide.record.threads import mark_own
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+VIEWS = (
+    "/debug/tasks", "/debug/tasks/{key}", "/debug/threads", "/debug/pauses", "/debug/tasks.json", "/debug/tasks.txt",
+    "/debug/tasks.folded", "/debug/tide.json",
+)  # fmt: skip
+"""The paths that tell something of the process."""
 _WORKERS = 2
 """One view may wait for a loop; the other worker still answers."""
 _OPEN = ("/debug/static/", "/debug/sign-in")
@@ -68,17 +73,11 @@ class Site:
             return await self._guard(request, handler)
 
         application.middlewares.append(guard)
-        pages: tuple[tuple[str, Handler], ...] = (
-            ("/debug/tasks", self._tasks),
-            ("/debug/tasks/{key}", self._finding),
-            ("/debug/threads", self._threads),
-            ("/debug/pauses", self._pauses),
-            ("/debug/tasks.json", self._document),
-            ("/debug/tasks.txt", self._text),
-            ("/debug/tasks.folded", self._folded),
-            ("/debug/tide.json", self._tide),
-            ("/debug/static/{name}", self._static),
-        )
+        views: tuple[Handler, ...] = (
+            self._tasks, self._finding, self._threads, self._pauses, self._document, self._text, self._folded,
+            self._tide,
+        )  # fmt: skip
+        pages = [*zip(VIEWS, views, strict=True), ("/debug/static/{name}", self._static)]
         application.add_routes([web.get(path, handler) for path, handler in pages])
         application.add_routes(self._others)
         application.add_routes(
@@ -97,7 +96,7 @@ class Site:
 
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        ours = path.startswith("/debug")
+        ours = path.startswith(("/debug", "/worker"))
         if not ours and not (path == "/metrics" and self._protect_metrics):
             return await handler(request)
         reason = "" if path.startswith(_OPEN) else self._refusal(request)

@@ -50,7 +50,10 @@ class ThreadFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the process without asking any loop. ``began`` is when lowtide was installed."""
+    """What is known of the process without asking any loop. ``began`` is when lowtide was installed.
+
+    ``worker`` is its slot among workers that share a port, empty if it is alone.
+    """
 
     service: str
     version: str
@@ -65,6 +68,7 @@ class Facts:
     columns: tuple[Column, ...]
     width: float
     pauses: tuple[PauseFacts, ...]
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What ``lowtide run`` puts in front of PYTHONPATH: Python imports ``sitecustomize`` from here when it starts."""

@@ -1,0 +1,36 @@
+"""Where it isn't used, the plugin does nothing but be there."""
+
+import subprocess
+import sys
+
+import lowtide
+import pytest
+
+
+def _modules(code):
+    heavy = "{'lowtide', 'aiohttp', 'prometheus_client', 'yaml'}"
+    names = f"[name for name in sys.modules if name.partition('.')[0] in {heavy}]"
+    program = f"import sys\n{code}\nprint({names})"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
+def test_loading_the_plugin_imports_nothing_else_of_lowtide_nor_what_that_needs():
+    assert _modules("import lowtide.hunt.pytest_plugin") == str(
+        ["lowtide", "lowtide.hunt", "lowtide.hunt.pytest_plugin"]
+    )
+
+
+def test_the_hooks_are_registered_only_where_a_test_asks(suite, pytester):
+    pytester.makeconftest(
+        "def pytest_runtest_setup(item):\n    print('items:', item.config.pluginmanager.hasplugin('lowtide-items'))\n"
+    )
+    suite("def test_it():\n    pass\n", "-s").stdout.fnmatch_lines(["*items: False*"])
+    suite("@pytest.mark.lowtide\ndef test_it():\n    pass\n", "-s").stdout.fnmatch_lines(["*items: True*"])
+
+
+def test_every_public_name_is_there_and_an_unknown_one_is_not():
+    assert set(lowtide.__all__) <= set(dir(lowtide))
+    assert all(getattr(lowtide, name) is not None for name in lowtide.__all__)
+    with pytest.raises(AttributeError, match="module 'lowtide' has no attribute 'no_leak'"):
+        lowtide.no_leak  # noqa: B018 (the look-up is what is tested)
