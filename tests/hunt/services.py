@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 
+import lowtide
 from aiohttp import web
 
 HELD = set()
@@ -57,6 +58,18 @@ async def expected(_):
 
 async def meant_to_stay(queue):
     await queue.put("for ever, and on purpose")
+
+
+async def meant_to_outlive(_):
+    with lowtide.detached():
+        HELD.add(asyncio.create_task(poll()))
+    return web.Response()
+
+
+async def stuck_and_detached(_):
+    with lowtide.detached():
+        HELD.add(asyncio.create_task(send(full_queue())))
+    return web.Response()
 
 
 async def letter():
@@ -113,6 +126,8 @@ def application():
         leak_on_error,
         leak_poller,
         leak_thread,
+        meant_to_outlive,
+        stuck_and_detached,
         expected,
         clean,
         latest_only,

@@ -13,8 +13,8 @@ from lowtide.hunt.session import Session
 
 from tests.hunt import services
 
-CLEAN = ("clean", "latest_only")
-LEAKING = ("leak_held", "leak_lost", "leak_on_error", "leak_poller", "leak_thread")
+CLEAN = ("clean", "latest_only", "meant_to_outlive")
+LEAKING = ("leak_held", "leak_lost", "leak_on_error", "leak_poller", "leak_thread", "stuck_and_detached")
 
 
 def get(name, **fields):
@@ -127,7 +127,7 @@ def test_a_request_is_made_as_the_plan_says(flows):
 
 
 def test_the_status_is_that_of_leaks(found):
-    assert (found.status, len(found.leaking)) == (1, 6)
+    assert (found.status, len(found.leaking)) == (1, 7)
 
 
 def test_the_text_can_be_pasted(found):
@@ -136,7 +136,7 @@ def test_the_text_can_be_pasted(found):
     assert lines[0].split() == ["flow", "before", "after", "per", "round", "verdict"]
     assert any(line.startswith("leak_held") and "+2 +2" in line and "LEAK, proven, named in round 1" in line
                for line in lines)  # fmt: skip
-    assert "6 of 15 flows leak, 3 failed" in text
+    assert "7 of 17 flows leak, 3 failed" in text
     assert "made by   leak_held (tests/hunt/services.py:" in text
     assert "destroyed by the garbage collector: lost work" in text
     assert max(map(len, lines)) <= 110
@@ -146,14 +146,14 @@ def test_the_text_can_be_pasted(found):
 def test_the_json_has_everything(found):
     document = json.loads(report.as_json(found))
     flow = next(each for each in document["flows"] if each["name"] == "leak_held")
-    assert (document["status"], document["planned"], flow["verdict"]) == (1, 15, "leak")
+    assert (document["status"], document["planned"], flow["verdict"]) == (1, 17, "leak")
     assert flow["leaks"][0]["evidence"]["where"]["function"] == "send"
     assert flow["leaks"][0]["per_round"] == [2, 2]
 
 
 def test_junit_has_a_case_for_each_flow(found):
     suite = ET.fromstring(report.junit(found)).find("testsuite")
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("15", "6", "3")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("17", "7", "3")
     outcomes = {case.get("name"): [child.tag for child in case] for case in suite}
     assert (outcomes["leak_held"], outcomes["slow"], outcomes["clean"]) == (["failure"], ["error"], [])
 

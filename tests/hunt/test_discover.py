@@ -4,7 +4,7 @@ import json
 
 import pytest
 from aiohttp import web
-from lowtide.hunt.discover import base_url, fetched, from_application, from_openapi, written
+from lowtide.hunt.discover import base_url, fetched, from_application, from_openapi, from_service, written
 from lowtide.hunt.flowfile import read
 
 from tests.hunt import services
@@ -23,12 +23,29 @@ def flows(tmp_path):
 
 def test_the_routes_of_an_application_become_flows(flows):
     found = flows(from_application(application()))
-    assert len(found) == 12
+    assert len(found) == 14
     assert found["POST /seen/{code}"].random == {"code": {"example": 1.0}}
 
 
 def test_a_variable_has_a_value_that_its_pattern_lets_through(flows):
     assert flows(from_application(application()))["GET /number/{number}"].random == {"number": {1: 1.0}}
+
+
+class Described:
+    """An ASGI application that describes itself, as those of FastAPI do."""
+
+    def openapi(self):
+        return {"paths": {"/a": {"get": {}}}}
+
+
+def test_an_application_that_describes_itself_is_read_in_process(flows):
+    assert list(flows(from_service(Described()))) == ["GET /a"]
+    assert len(from_service(application())) == 14
+
+
+def test_one_that_does_not_is_an_error_that_says_what_to_do():
+    with pytest.raises(ValueError, match=r"Asgi doesn't tell its routes: run it, and use --from-openapi"):
+        from_service(services.asgi)
 
 
 def test_applications_inside_an_application_are_found_too(flows):

@@ -1,6 +1,8 @@
 """An audit of a process that runs already, by way of the lowtide in it."""
 
+import asyncio
 import gc
+import itertools
 import json
 import subprocess
 import sys
@@ -8,9 +10,12 @@ import urllib.error
 import urllib.request
 
 import pytest
+from aiohttp import ClientSession, web
 from lowtide.hunt import audit_report as report
 from lowtide.hunt.plan import Plan, Request
+from lowtide.hunt.serving import serving
 from lowtide.hunt.session import Session
+from lowtide.hunt.watched import There
 
 SERVICE = """
 import asyncio, gc, os, sys
@@ -122,6 +127,26 @@ def test_where_no_lowtide_answers_the_error_says_what_to_do(service):
         Session(plan(url, "http://127.0.0.1:1", "clean")).run()
     with pytest.raises(RuntimeError, match="answered 404: is it lowtide"):
         Session(plan(url, url, "clean")).run()
+
+
+def test_answers_of_several_processes_are_an_error():
+    async def main():
+        processes = itertools.count(1)
+
+        async def counts(_):
+            return web.json_response({"process": next(processes), "tasks": [], "threads": {}})
+
+        app = web.Application()
+        app.router.add_get("/debug/audit", counts)
+        async with serving(app) as url, ClientSession() as session:
+            watched = There(session, url, "", gc_off=False)
+            await watched.counts()
+            with pytest.raises(
+                RuntimeError, match="is answered by several processes, 1 and 2: give the URL of one"
+            ):
+                await watched.counts()
+
+    asyncio.run(main())
 
 
 def test_away_from_loopback_it_wants_the_token(service, monkeypatch):

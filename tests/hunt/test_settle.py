@@ -11,6 +11,7 @@ A = Kind("shop:a", "shop:make")
 NONE = Counts({}, {}, {}, process=1)
 LEFT = Counts({A: 2}, {}, {}, process=1)
 PROVEN, CANCEL_ONLY = Evidence(seen=2, unwakeable=2), Evidence(seen=2, cancel_only=2)
+DETACHED, STUCK_AND_DETACHED = Evidence(seen=2, detached=2), Evidence(seen=2, unwakeable=2, detached=2)
 PARTLY, UNPROVEN = Evidence(seen=2, unwakeable=1), Evidence(seen=2)
 
 
@@ -62,3 +63,21 @@ def test_what_is_proven_in_part_is_waited_for_and_its_proof_counts():
 
 def test_an_answer_that_there_is_nothing_left_is_no_proof():
     assert settled(Fake([LEFT], [None]), 0.1).evidence == {}
+
+
+def test_what_is_detached_is_not_waited_for():
+    fake = Fake([LEFT], [DETACHED])
+    assert settled(fake, 600).evidence[A].excused
+    assert fake.looks == 1
+
+
+def test_what_is_detached_and_stuck_needs_two_looks_as_all_else():
+    fake = Fake([LEFT], [STUCK_AND_DETACHED])
+    assert not settled(fake, 600).evidence[A].excused
+    assert fake.looks >= 2
+
+
+def test_after_a_warm_up_it_waits_only_while_anything_changes():
+    fake = Fake([LEFT])
+    asyncio.run(Settler(fake, 600, lambda thing: False).rest(NONE))
+    assert fake.looks == 0

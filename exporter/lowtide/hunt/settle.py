@@ -53,8 +53,10 @@ class _Wait:
 
     def is_over(self) -> bool:
         """Say whether all that is left is proven to be stuck, twice, or meant to stay."""
-        proven = {thing for thing, each in self.confirmed().items() if each.stuck or each.excused}
-        return bool(self.surplus) and self.surplus.keys() <= proven
+        proven = {thing for thing, each in self.confirmed().items() if each.stuck}
+        # Not the confirmed evidence here: a first proof takes the excuse away.
+        excused = {thing for thing, each in self.evidence.items() if each.excused}
+        return bool(self.surplus) and self.surplus.keys() <= proven | excused
 
     def confirmed(self) -> dict[Thing, Evidence]:
         """Return the evidence, without proofs that only one look has seen."""
