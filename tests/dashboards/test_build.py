@@ -48,7 +48,13 @@ def test_a_metric_that_is_written_past_the_helpers_stops_the_build_too():
     build.known("sum(version:asyncio_tasks:sum) + sum(asyncio_tasks)")
 
 
-@pytest.mark.parametrize("metric", CATALOG, ids=lambda metric: metric.name)
+# Metrics that are on no dashboard, and why.
+UNSHOWN = {"lowtide_worker_up": "only where workers share a page, and then each has its labels there"}
+
+
+@pytest.mark.parametrize(
+    "metric", [each for each in CATALOG if each.name not in UNSHOWN], ids=lambda metric: metric.name
+)
 def test_every_metric_of_the_catalogue_is_on_a_dashboard(metric):
     shown = re.findall(rf"\b{metric.name}(?:_bucket|_sum|_count|_gsum|_gcount)?\b(?!:)(?<!:)", EXPRESSIONS)
     assert shown
