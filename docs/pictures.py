@@ -17,8 +17,8 @@ from tests.ashore import shore, stranded
 from tests.browser import browser
 
 FOLDER = Path(__file__).with_name("pictures")
-ARGUMENTS = ("leaks", "--hurry", "--aged-after=20", "--leaks=200", "--every=0.15")
-STUCK = 207
+ARGUMENTS = ("leaks", "--hurry", "--aged-after=20", "--leaks=150", "--every=0.15")
+STUCK = 60
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 CIRCLE = "philosopher"
 
@@ -32,7 +32,7 @@ def main():
     with shore(*ARGUMENTS) as running:
         running.tell("block 2.5")
         running.until(stranded(STUCK), 300)
-        time.sleep(20)  # level sea after the flood
+        time.sleep(10)  # level sea after the flood
         with browser(path) as chrome:
             take(chrome, running)
         terminal(running.url)
