@@ -6,7 +6,7 @@ BIN := .venv/bin
 # forks among running threads, whose children may inherit a lock of the tracer's.
 UNTRACED := tests/chaos tests/attach/test_fork.py tests/corpus tests/judge/test_corpus.py
 .DEFAULT_GOAL := help
-.PHONY: help chaos demo test test-pythons test-container lock check fmt generate bench backtest bench-dashboards dashboard-pictures
+.PHONY: help chaos demo test test-pythons test-container lock check fmt generate pictures bench backtest bench-dashboards dashboard-pictures
 
 help:
 	@echo 'make demo      run the leaking promo service with the exporter, and Prometheus if there is one'
@@ -16,6 +16,7 @@ help:
 	@echo 'make check     lint, format check, types'
 	@echo 'make fmt       format the code'
 	@echo 'make generate  rewrite the generated parts of the documentation'
+	@echo 'make pictures  take the pictures of the debug page again, with Chromium'
 	@echo 'make lock      choose the versions in the image anew'
 	@echo 'make bench     measure what lowtide costs'
 	@echo 'make chaos     meet every fault that lowtide must survive, at full size'
@@ -68,6 +69,10 @@ fmt: .venv/dev
 
 generate: .venv/dev
 	$(BIN)/python -m tests.generate
+
+pictures: .venv/dev
+	@sh tests/parts.sh
+	$(BIN)/python -m docs.pictures
 
 .venv/bench: .venv/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'

@@ -38,7 +38,7 @@ def _fleet() -> builders.Dashboard:
         _common(
             "lowtide: fleet",
             FLEET,
-            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"]), "1m"),
+            deployments(recorded("version:lowtide_deployment_info:count", CHOSEN["version"]), "2m"),
             fleet.panels(),
             one_process=False,
         )

@@ -202,7 +202,7 @@ def _stuck() -> Any:
 
 
 def _old() -> Any:
-    aged, stray = "version:asyncio_tasks_aged:mean", "version_flow:asyncio_tasks_stray:sum"
+    aged, stray = "version:asyncio_tasks_aged:mean", "version:asyncio_tasks_stray:sum"
     return lines(
         "Aged tasks per process, and stray tasks",
         "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall with "
@@ -210,7 +210,7 @@ def _old() -> Any:
         "short",
         [
             (most(8, f"max {BY_JOB}", recorded(aged, VERSION)), f"aged: {LEGEND}"),
-            (most(8, f"sum {BY_JOB}", recorded(stray, VERSION, ORIGIN)), f"stray: {LEGEND}"),
+            (most(8, f"sum {BY_JOB}", recorded(stray, VERSION)), f"stray: {LEGEND}"),
         ],
     )
 

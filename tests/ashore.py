@@ -41,6 +41,14 @@ class Shore:
             time.sleep(0.1)
         return document
 
+    def page_with(self, text, path="/debug/tasks", seconds=15):
+        """Wait until a page has a text: an answer is shared for a second."""
+        end = time.monotonic() + seconds
+        while text not in (page := self.get(path)[1]):
+            assert time.monotonic() < end, f"{text!r} never came: {page}"
+            time.sleep(0.1)
+        return page
+
 
 def answer(request):
     try:

@@ -64,11 +64,30 @@ def needs(program, how):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def promtool():
     return needs("promtool", "apt-get install prometheus, or prometheus.io/download")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def chromium():
+    return needs("chromium", "apt-get install chromium fonts-dejavu-core")
+
+
+@pytest.fixture(scope="session")
 def prometheus():
     return needs("prometheus", "apt-get install prometheus, or prometheus.io/download")
+
+
+_HOW_TO_GET_ALERTMANAGER = "apt-get install prometheus-alertmanager, or prometheus.io/download"
+
+
+@pytest.fixture(scope="session")
+def amtool():
+    return needs("amtool", _HOW_TO_GET_ALERTMANAGER)
+
+
+@pytest.fixture(scope="session")
+def alertmanager():
+    # Debian calls it so, all others alertmanager.
+    return shutil.which("alertmanager") or needs("prometheus-alertmanager", _HOW_TO_GET_ALERTMANAGER)

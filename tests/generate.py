@@ -1,9 +1,9 @@
-"""Rewrite what is generated: the README's table of metrics, the golden page, Kubernetes' rules, dashboards."""
+"""Rewrite what is generated: the README's table of metrics, the golden page, alerts, dashboards."""
 
 import asyncio
 from pathlib import Path
 
-from lowtide.alerting.rules import render
+from lowtide import alerting
 from lowtide.alerting.settings import defaults
 from lowtide.publish.catalog import CATALOG
 
@@ -12,6 +12,9 @@ from tests.publish.test_page import GOLDEN, golden_page
 
 README = Path(__file__).parents[1] / "README.md"
 RULE = Path(__file__).parents[1] / "deploy/kubernetes/prometheusrule.yaml"
+ALERTS = Path(__file__).parents[1] / "alerts"
+# What the wheel carries, beside the code that needs it; people look for it in alerts/.
+ALERTMANAGER = Path(alerting.__file__).with_name("alertmanager.yml")
 BEGIN, END = "<!-- metrics: written by make generate -->\n", "<!-- end of metrics -->\n"
 
 
@@ -34,8 +37,10 @@ def with_table(readme: str) -> str:
 
 def main() -> None:
     README.write_text(with_table(README.read_text()))
+    (ALERTS / "lowtide.rules.yml").write_text(alerting.render(defaults()))
+    (ALERTS / "alertmanager.yml").write_text(ALERTMANAGER.read_text())
     build.main()
-    RULE.write_text(render(defaults(), kubernetes=True))
+    RULE.write_text(alerting.render(defaults(), kubernetes=True))
     loop = asyncio.new_event_loop()
     GOLDEN.write_text(golden_page(loop))
     loop.close()

@@ -14,6 +14,15 @@ if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
   fi
 fi
 
+if ! command -v chromium >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
+  else
+    say 'what needs a browser will be skipped: put chromium on the PATH, or run as root on Debian'
+  fi
+fi
+
 # The suite's list of packages may be past its date (its signature is still checked).
 unpack() {
   suite=$1

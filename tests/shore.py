@@ -95,11 +95,15 @@ async def crowd(tasks, origins):
             await asyncio.sleep(0)
 
 
+def check_prices(seconds):
+    time.sleep(seconds)
+
+
 def _obey(loop):
     for line in sys.stdin:
         word, _, rest = line.partition(" ")
         if word == "block":
-            loop.call_soon_threadsafe(time.sleep, float(rest))
+            loop.call_soon_threadsafe(check_prices, float(rest))
 
 
 async def main(options):

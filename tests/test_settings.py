@@ -120,6 +120,24 @@ def test_variables_that_kubernetes_sets_for_a_service_called_lowtide_are_not_our
     assert load({}, environ).port == 9788
 
 
+def test_a_token_is_never_shown():
+    settings = load({}, {"LOWTIDE_TOKEN": "s3cret"})
+    assert settings.token == "s3cret"
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(ValueError, match="token should be text, is something else"):
+        load({"token": b"s3cret"}, {})
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("YES", True), ("0", False), ("off", False)])
+def test_metrics_are_protected_by_a_word(text, value):
+    assert load({}, {"LOWTIDE_PROTECT_METRICS": text}).protect_metrics is value
+
+
+def test_another_word_is_an_error_that_says_what_is_allowed():
+    with pytest.raises(ValueError, match="LOWTIDE_PROTECT_METRICS should be true or false, is 'maybe'"):
+        load({}, {"LOWTIDE_PROTECT_METRICS": "maybe"})
+
+
 def test_expected_origins_are_a_mapping_to_reasons_or_a_list(config):
     as_mapping = 'expected: {"shop.rules:refresh made by shop.app:*": for the life of the process}'
     as_list = """

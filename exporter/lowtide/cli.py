@@ -13,6 +13,7 @@ from lowtide.attach import run
 from lowtide.dashboards import command as dashboard
 from lowtide.hunt import command as audit
 from lowtide.settings import duration
+from lowtide.watch import command as watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,38 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
         help="shape of the leak: 1 no receiver, 2 receiver skipped (default), 3 no sender, or none",
     )
     parser.add_argument("--fixed", action="store_true", help="give the queue room for the answer: no leak")
+    parser.add_argument("--alone", action="store_true", help="start no Prometheus: you have one")
+    parser.add_argument(
+        "--pager",
+        action="store_true",
+        help="show on a pager what the leak wakes somebody with: Prometheus with the alert rules, and Alertmanager",
+    )
+    parser.add_argument(
+        "--fix-after",
+        type=seconds,
+        metavar="TIME",
+        help="with --pager: restart the service fixed, so long after its start (default: 20 s after the page)",
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:
+    if options.fix_after is not None and not options.pager:
+        sys.stderr.write("lowtide demo: --fix-after needs --pager, which shows that the page resolves\n")
+        return 2
+    if options.pager:
+        return _demo_with_pager(options)
     from lowtide.demo.main import Options
     from lowtide.demo.main import main as demo
 
     leak = None if options.fixed or options.leak == "none" else int(options.leak)
-    return demo(Options(options.seconds, options.port, options.rate, leak))
+    return demo(Options(options.seconds, options.port, options.rate, leak, options.alone))
+
+
+def _demo_with_pager(options: argparse.Namespace) -> int:
+    from lowtide.demo import paging
+
+    service = [f"--rate={options.rate}", f"--leak={options.leak}", *(["--fixed"] if options.fixed else [])]
+    return paging.main(paging.Options(service, options.port, options.seconds, options.fix_after))
 
 
 def _selftest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +114,10 @@ def _selftest(options: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command("demo", "run a promo service that leaks, and watch the leak", _demo_arguments, _demo),
+    Command("top", "show the findings of a process, refreshing", watch.top_arguments, watch.top),
+    Command(
+        "report", "print the findings of a process once, for a ticket", watch.report_arguments, watch.report
+    ),
     Command("run", "run a program and measure every event loop of it", run.arguments, run.run),
     Command("audit", "run every flow of a service, and say which ones leak", audit.arguments, audit.run),
     Command("rules", "print the alert rules for Prometheus, Thanos and Mimir", rules.arguments, rules.run),

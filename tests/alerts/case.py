@@ -37,7 +37,7 @@ class Case:
 
 def complaint(case, folder):
     """Run ``promtool test rules`` on a case; return its words, empty when it has none."""
-    return complaint_of(_document(case), {"needed.yml": needed(case.alert)}, folder)
+    return complaint_of(document(case), {"needed.yml": needed(case.alert)}, folder)
 
 
 def complaint_of(document, rules, folder):
@@ -85,7 +85,8 @@ def series(metric, instance="a:9095", **labels):
     return f"{metric}{{{', '.join(f'{key}={json.dumps(value)}' for key, value in pairs.items())}}}"
 
 
-def _document(case):
+def document(case):
+    """Write a case as promtool reads it, for the rules in needed.yml."""
     test = {
         "interval": "1m",
         "name": case.fact,
@@ -134,12 +135,20 @@ def _in_full(case):
     return {"eval_time": moment, "alertname": case.alert, "exp_alerts": expected}
 
 
+# In the order of the dashboards' variables.
+VARIABLES = (
+    ("job", "job"),
+    ("version", "version"),
+    ("version", "previous_version"),
+    ("instance", "instance"),
+    ("origin", "coroutine"),
+)
+
+
 def _dashboard(case, seconds):
-    shown = {
-        k: v for k, v in ({"job": "shop"} | case.labels).items() if k in ("coroutine", "instance", "job")
-    }
-    variables = "".join(
-        f"&var-{'origin' if name == 'coroutine' else name}={quote_plus(value)}"
-        for name, value in sorted(shown.items())
+    labels = {"job": "shop"} | case.labels
+    board = "lowtide-process" if "instance" in labels else "lowtide-fleet"
+    chosen = "".join(
+        f"&var-{name}={quote_plus(labels[label])}" for name, label in VARIABLES if label in labels
     )
-    return f"{defaults()['dashboard']}?from={seconds - 21600}000&to={seconds}000{variables}"
+    return f"{defaults()['dashboard']}/d/{board}?from={seconds - 21600}000&to={seconds}000{chosen}"

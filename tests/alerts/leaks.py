@@ -40,6 +40,26 @@ def restarted(at, minutes, **more):
     return found
 
 
+# A quarter of an hour in which tasks come each minute, once a day; and the same in two nights only.
+NIGHTLY = "0x60 0+1x15 15x1424 15+1x15 30x1424 30+1x15 45x140"
+TWO_NIGHTS = "0x60 0+1x15 15x1424 15+1x15 30x1600"
+# A process of two hours that leaves two tasks, again and again.
+TWO_EACH = " ".join(["0x39 1x39 2x39"] * 6)
+
+
+def untold(found):
+    """Leave out which deployment the processes are."""
+    return {name: values for name, values in found.items() if not name.startswith("lowtide_deployment_info")}
+
+
+def restarted_often(minutes):
+    """Return the series of a process that is restarted in place every two hours."""
+    found = process(minutes)
+    starts = [f"{start * 60}x119" for start in range(0, minutes, 120)]
+    found[series("process_start_time_seconds")] = " ".join(starts)
+    return found
+
+
 STRANDED = (
     Case(
         "five proven tasks fire at the fifth",
@@ -107,6 +127,15 @@ ACROSS = (
         every="5m",
     ),
     Case(
+        "strays before and after a restart fire although no deployment is told",
+        "LowtideTasksGrowAcrossDeployments",
+        untold(restarted(120, 200)) | strays("0+1x119 0+1x200", "0+1x119 0+1x200"),
+        quiet=("110m", "150m"),
+        fires=("185m", "300m"),
+        labels=FLOW | {"severity": "page", "evidence": "stray"},
+        every="5m",
+    ),
+    Case(
         "strays count although a process shows two versions",
         "LowtideTasksGrowAcrossDeployments",
         restarted(120, 200)
@@ -160,6 +189,31 @@ STRAY = (
         quiet=("500m",),
         fires=("850m",),
         labels=FLOW | {"severity": "ticket"},
+        every="5m",
+    ),
+    Case(
+        "a nightly job that leaves fifteen tasks behind fires on its third night",
+        "LowtideTasksStray",
+        process(3100) | strays(NIGHTLY, NIGHTLY),
+        quiet=("120m", "1600m", "2900m"),
+        fires=("3000m", "3090m"),
+        labels=FLOW | {"severity": "ticket"},
+        every="5m",
+    ),
+    Case(
+        "two tasks left in each of many short deployments fire, although restarts take them",
+        "LowtideTasksStray",
+        restarted_often(720) | strays(TWO_EACH, TWO_EACH),
+        quiet=("100m", "300m"),
+        fires=("660m",),
+        labels=FLOW | {"severity": "ticket"},
+        every="5m",
+    ),
+    Case(
+        "two accidents in two nights are quiet",
+        "LowtideTasksStray",
+        process(3100) | strays(TWO_NIGHTS, TWO_NIGHTS),
+        quiet=("120m", "1600m", "2900m", "3000m", "3090m"),
         every="5m",
     ),
     Case(

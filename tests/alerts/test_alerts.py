@@ -1,7 +1,6 @@
 """Every alert fires on its case and not on its look-alikes, in promtool's rule tests."""
 
 import collections
-import shutil
 
 import pytest
 
@@ -10,7 +9,7 @@ from tests.alerts.case import complaint
 
 CASES = (*leaks.CASES, *others.CASES)
 
-pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+pytestmark = pytest.mark.usefixtures("promtool")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.fact}")

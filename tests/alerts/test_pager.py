@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
 import urllib.error
@@ -11,10 +10,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 from aiohttp import ClientSession, web
+from lowtide.alerting import render
+from lowtide.alerting.settings import parse
+from lowtide.demo import paging
 from lowtide.demo.pager import WIDTH, application, screen
 
-ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 LABELS = {"job": "shop", "coroutine": "shop.discounts:ask"}
 NOTES = {
     "summary": "Tasks are stuck for ever, and their number grows.",
@@ -48,19 +50,30 @@ def test_the_pager_refuses_what_is_no_message(body):
     assert asyncio.run(post()) == (400, [])
 
 
-@pytest.mark.skipif(ALERTMANAGER is None, reason="alertmanager is not installed")
-def test_a_page_arrives_and_keeps_back_the_ticket_of_its_coroutine(tmp_path):
-    shown, alerts = asyncio.run(paged(tmp_path))
+def test_the_demo_evaluates_the_rules_that_users_get_only_more_often():
+    users = yaml.safe_load(render(parse(["job=lowtide-demo", "bridge=15s"])))["groups"]
+    demos = yaml.safe_load(paging.rules())["groups"]
+    timing = ("interval", "keep_firing_for")
+
+    def meaning(group):
+        return [{k: v for k, v in rule.items() if k not in timing} for rule in group["rules"]]
+
+    assert [meaning(group) for group in demos] == [meaning(group) for group in users]
+    assert {group["interval"] for group in demos} == {"5s"}
+
+
+def test_a_page_arrives_and_keeps_back_the_ticket_of_its_coroutine(tmp_path, alertmanager):
+    shown, alerts = asyncio.run(paged(tmp_path, alertmanager))
     assert "PAGE  LowtideTasksStranded" in shown[0]
     assert not any("LowtideTasksStray" in text for text in shown)
     inhibited = {alert["labels"]["alertname"]: bool(alert["status"]["inhibitedBy"]) for alert in alerts}
     assert inhibited == {"LowtideTasksStranded": False, "LowtideTasksStray": True}
 
 
-async def paged(folder):
+async def paged(folder, binary):
     """Send a page and a ticket through Alertmanager; return the screens shown and the alerts it knows."""
     shown = []
-    async with serving(shown) as pager, alertmanager(folder, pager) as port:
+    async with serving(shown) as pager, receiving(folder, pager, binary) as port:
         await asyncio.to_thread(_post, port, [PAGE, TICKET])
         for _ in range(300):
             if shown:
@@ -81,7 +94,7 @@ async def serving(shown):
 
 
 @contextlib.asynccontextmanager
-async def alertmanager(folder, pager):
+async def receiving(folder, pager, binary):
     """Run Alertmanager with the file that users get, only faster and with our pager."""
     text = Path("alerts/alertmanager.yml").read_text()
     (folder / "am.yml").write_text(
@@ -91,7 +104,7 @@ async def alertmanager(folder, pager):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        ALERTMANAGER,
+        binary,
         f"--config.file={folder / 'am.yml'}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -1,7 +1,6 @@
 """The rules file: generated, complete, and about metrics that exist."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -27,7 +26,7 @@ SERIES = {
     "gaugehistogram": lambda name: [f"{name}_bucket", f"{name}_gsum", f"{name}_gcount"],
 }
 
-needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+needs_promtool = pytest.mark.usefixtures("promtool")
 by_name = pytest.mark.parametrize("alert", ALERTS, ids=lambda rule: rule["alert"])
 
 
@@ -67,6 +66,13 @@ def test_an_alert_is_complete(alert):
     assert alert["annotations"]["summary"].endswith(".")
     assert "{{" not in alert["annotations"]["summary"]
     assert alert["annotations"]["runbook_url"].endswith(f"/{alert['alert']}.md")
+
+
+def test_an_alert_says_why_it_waits_and_why_it_stays_up():
+    lines = FILE.read_text().splitlines()
+    timed = [nth for nth, line in enumerate(lines) if re.match(r" +(for|keep_firing_for): ", line)]
+    assert len(timed) == 2 * len(ALERTS)
+    assert [lines[nth] for nth in timed if not lines[nth - 1].lstrip().startswith("# ")] == []
 
 
 def test_every_metric_in_the_rules_is_in_the_catalogue():
@@ -134,8 +140,8 @@ def test_promtool_accepts_the_rules_of_a_prometheus_rule(tmp_path):
 def test_every_setting_changes_the_rules_to_something_that_prometheus_accepts(tmp_path):
     changed = {
         "job": '~"promo.*"', "selector": 'namespace="shop"', "ignore": '~"shop:.*_worker"', "settle": "1h",
-        "memory": "7d", "horizon": "2h", "memory_limit": "2e9", "even_share": "0.7", "gc_share": "0.1",
-        "blocked_share": "0.2", "ended_share": "0.2", "ended_share_aged": "0.2",
+        "memory": "7d", "bridge": "5m", "horizon": "2h", "memory_limit": "2e9", "even_share": "0.7",
+        "gc_share": "0.1", "blocked_share": "0.2", "ended_share": "0.2", "ended_share_aged": "0.2",
         "runbooks": "https://example.org/r", "dashboard": "https://example.org/d",
     }  # fmt: skip
     for setting in SETTINGS:
@@ -151,7 +157,12 @@ def test_every_setting_changes_the_rules_to_something_that_prometheus_accepts(tm
         ("aged_flor=3", "did you mean aged_floor"),
         ("aged_floor", "should be name=value"),
         ("aged_floor=many", "--set aged_floor: should be a number, is 'many'"),
-        ("aged_floor=-1", "--set aged_floor: should be between 1 and inf"),
+        ("aged_floor=-1", "--set aged_floor: should be at least 1, is -1"),
+        ("aged_floor=inf", "--set aged_floor: should be at least 1, is inf"),
+        ("aged_floor=nan", "--set aged_floor: should be at least 1, is nan"),
+        ("gc_share=2", "--set gc_share: should be between 0 and 1, is 2"),
+        ("memory=0d", "--set memory: should be a duration"),
+        ("job=<<job>>", "--set job: should not contain <<"),
         ("settle=soon", "--set settle: should be a duration"),
         ("memory=4 days", "--set memory: should be a duration"),
         ('job=a"b', "--set job: should be like promo"),
@@ -165,6 +176,11 @@ def test_a_wrong_setting_is_named(text, part, tmp_path, capsys):
     assert main(["--set", text, "--output", str(out)]) == 2
     assert part in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path, capsys):
+    assert main(["--output", str(tmp_path / "nowhere" / "rules.yml")]) == 2
+    assert "nowhere/rules.yml" in capsys.readouterr().err
 
 
 @needs_promtool

@@ -7,7 +7,6 @@ from tests.backtest.tasks import NEVER, Tasks
 from tests.backtest.wire import STALE
 
 START = 1_767_571_200  # a Monday, midnight UTC
-SCRAPE = 60
 AGED_AFTER = 600
 STRAY_AFTER = 30
 AGES = (1, 60, 600, 3600, 86400)
@@ -20,12 +19,12 @@ def scrape(service, process, rng, found, successor):
     What no rule reads is written for the first process of a service only: memory has an end.
     """
     whole = process is service.fleet.processes[0]
-    moments = scrapes(process)
+    moments = scrapes(process, service.scrape)
     if not moments.size:
         return
     missed = rng.random(moments.size) < service.missed
     common = {"job": service.job, "instance": process.instance}
-    after = np.append(moments, moments[-1] + SCRAPE)
+    after = np.append(moments, moments[-1] + service.scrape)
     milliseconds = ((START + after) * 1000).astype(np.int64)
     for name, labels, values, first in _all(service, process, rng, found, moments):
         if name in UNRULED and not whole:
@@ -35,14 +34,15 @@ def scrape(service, process, rng, found, successor):
         row = row if successor else np.append(row, STALE)
         yield {"__name__": name, **common, **labels}, milliseconds[first:end], row
     up = np.where(missed, 0.0, 1.0)
-    yield {"__name__": "up", **common}, milliseconds, np.append(up, up[-1] if successor else STALE)
+    end = moments.size + (0 if successor else 1)
+    yield {"__name__": "up", **common}, milliseconds[:end], np.append(up, STALE)[:end]
 
 
-def scrapes(process):
-    """Return the moments at which the process was scraped: its target's own second of each minute."""
-    offset = (sum(process.instance.encode()) * 7919) % SCRAPE
-    first = int(np.ceil((max(process.start, 0) + 2 - offset) / SCRAPE))
-    return np.arange(first, int(np.floor((process.end - offset) / SCRAPE)) + 1) * SCRAPE + float(offset)
+def scrapes(process, every):
+    """Return the moments at which the process was scraped: its target's own second of each interval."""
+    offset = (sum(process.instance.encode()) * 7919) % every
+    first = int(np.ceil((max(process.start, 0) + 2 - offset) / every))
+    return np.arange(first, int(np.floor((process.end - offset) / every)) + 1) * every + float(offset)
 
 
 def _all(service, process, rng, found, moments):
@@ -61,10 +61,10 @@ def _all(service, process, rng, found, moments):
         slower = kind.slow(moments) if kind.slow else 1.0
         alive = rng.poisson(here * kind.per_request * kind.seconds * slower)
         live += alive
-        created += np.cumsum(rng.poisson(here * kind.per_request * SCRAPE))
+        created += np.cumsum(rng.poisson(here * kind.per_request * service.scrape))
         yield from _brief(kind.origin, alive)
     yield from _process(service, process, moments, live, created, rng)
-    yield from _histograms(rng, moments, live, created, ages)
+    yield from _histograms(service, rng, live, created, ages)
     yield from _flows(service, rng, here)
     yield from _threads(service, process, rng, rate, moments)
 
@@ -98,12 +98,17 @@ def _origin(service, origin, source, tasks, alive, moments):
     yield "asyncio_tasks_destroyed_pending_total", labels, lost, seen
     yield "asyncio_task_oldest_age_seconds", labels, _oldest(tasks, moments), seen
     if service.flows and origin.flow:
-        yield from _stray(origin, tasks, moments, seen)
+        yield from _stray(origin, tasks, moments)
     yield from _stranded(labels, source, tasks, moments)
 
 
-def _stray(origin, tasks, moments, seen):
+def _stray(origin, tasks, moments):
     labels = {"flow": origin.flow, "coroutine": origin.coroutine}
+    outlived = tasks.flow_end < tasks.death
+    if not outlived.any():
+        return
+    # It is shown at 0 as soon as a task outlives its flow, but the scrape may come later.
+    seen = int(np.searchsorted(moments, tasks.flow_end[outlived].min()))
     since = tasks.flow_end + STRAY_AFTER
     strays = since < tasks.death
     strayed, ended = _count(since[strays], moments), _count(tasks.death[strays], moments)
@@ -140,14 +145,16 @@ def _brief(origin, alive):
 def _process(service, process, moments, live, created, rng):
     version = process.version if service.versions else ""
     told = {"service": service.name, "version": version, "revision": ""}
-    yield "lowtide_deployment_info", {key: value for key, value in told.items() if value}, 1.0, 0
+    for shown in {"one": [version], "none": [], "two": [version, "0.9"]}[service.info]:
+        labels = {key: value for key, value in (told | {"version": shown}).items() if value}
+        yield "lowtide_deployment_info", labels, 1.0, 0
     yield "process_start_time_seconds", {}, START + process.start, 0
     yield "process_resident_memory_bytes", {}, 120e6 + 9000 * live + rng.normal(0, 1e6, live.size), 0
     yield "asyncio_tasks", LOOP, live, 0
     yield "asyncio_tasks_floor", LOOP, np.maximum(live - rng.poisson(np.sqrt(live)), 0), 0
     yield "asyncio_tasks_created_total", LOOP, created, 0
     yield "asyncio_loop_heartbeat_timestamp_seconds", LOOP, START + moments, 0
-    blocked = np.cumsum(rng.exponential(SCRAPE * service.blocked + 0.001, moments.size))
+    blocked = np.cumsum(rng.exponential(service.scrape * service.blocked + 0.001, moments.size))
     yield "asyncio_loop_blocked_seconds_total", LOOP | {"where": "json:dumps"}, blocked, 0
     for part in ("census", "proof", "pauses"):
         yield "lowtide_collect_success", {"part": part}, 1.0, 0
@@ -156,15 +163,15 @@ def _process(service, process, moments, live, created, rng):
     yield "lowtide_origins_folded_total", {}, 0.0, 0
 
 
-def _histograms(rng, moments, live, created, ages):
+def _histograms(service, rng, live, created, ages):
     for age, older in zip(AGES, ages[1:], strict=True):
         yield "asyncio_task_age_seconds_bucket", LOOP | {"le": str(age)}, live - older, 0
     yield "asyncio_task_age_seconds_bucket", LOOP | {"le": "+Inf"}, live, 0
     yield "asyncio_task_age_seconds_gcount", LOOP, live, 0
     # A full collection visits every object: its share of the time follows the number of tasks.
-    pause = np.cumsum(rng.exponential(SCRAPE * (0.002 + live * 2e-6)))
-    collections = np.cumsum(rng.poisson(2, moments.size))
-    lag = np.cumsum(rng.exponential(0.05, moments.size))
+    pause = np.cumsum(rng.exponential(service.scrape * (0.002 + live * 2e-6)))
+    collections = np.cumsum(rng.poisson(2, live.size))
+    lag = np.cumsum(rng.exponential(0.05, live.size))
     for name, labels, total, count in (
         ("python_gc_pause_seconds", {"generation": "2"}, pause, collections),
         ("asyncio_loop_lag_seconds", LOOP, lag, created),
@@ -177,7 +184,12 @@ def _histograms(rng, moments, live, created, ages):
 def _flows(service, rng, here):
     flows = {source.origin.flow for source in (*service.short, *service.sources) if source.origin.flow}
     for flow in sorted(flows) if service.flows else ():
-        yield "asyncio_flows_total", {"flow": flow}, np.cumsum(rng.poisson(here * SCRAPE / len(flows))), 0
+        yield (
+            "asyncio_flows_total",
+            {"flow": flow},
+            np.cumsum(rng.poisson(here * service.scrape / len(flows))),
+            0,
+        )
 
 
 def _threads(service, process, rng, rate, moments):

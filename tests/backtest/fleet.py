@@ -55,6 +55,20 @@ def rolling(rng, days, deploys=(), *, count=3, pods=True, versions=None, spread=
     return Fleet(processes, edges)
 
 
+def blue_green(rng, days, hours, count=3):
+    """Start as many new processes beside the old ones, which go half an hour later; the two names alternate."""
+    edges = [0.0, *every(rng, hours, days)]
+    processes = []
+    for nth, begin in enumerate(edges):
+        end = edges[nth + 1] + 1800 if nth + 1 < len(edges) else days * DAY
+        color = ("blue", "green")[nth % 2]
+        processes += [
+            Process(f"{color}-{place}:9788", color, begin + place, min(end, days * DAY))
+            for place in range(count)
+        ]
+    return Fleet(processes, edges)
+
+
 def crashing(rng, days, *, count=2, hours=(4, 9), version="1.0.0"):
     """Restart each process for itself, in place, after some hours: out of memory, or a crash loop."""
     processes = []

@@ -21,7 +21,9 @@ class Service:
     evidence: str = ""  # proof, flows or counts
     flows: bool = True
     versions: bool = True
+    info: str = "one"  # series of lowtide_deployment_info: one, none, or two with different versions
     missed: float = 0.0  # share of scrapes
+    scrape: int = 60  # seconds between two
     only: tuple[str, ...] = ()  # instances that leak; empty for all
     destroyed: tuple[str, ...] = ()  # coroutines whose tasks the garbage collector destroys
     blocked: float = 0.0  # share of time that the loop stands still

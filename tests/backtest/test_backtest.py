@@ -1,7 +1,6 @@
 """A reduced backtest: few services, two days, fresh seeds; `make backtest` has the whole."""
 
 import secrets
-import shutil
 
 import pytest
 
@@ -13,11 +12,9 @@ ONLY = (
     "fine-slow-warm",
 )  # fmt: skip
 
-pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
-
 
 @pytest.fixture(scope="module")
-def judged():
+def judged(prometheus):
     seed = secrets.randbelow(10**6)
     verdicts = backtest(seed, 1.5, 0, ONLY)[2]
     return f"python -m tests.backtest --days 1.5 --mixed 0 --seed {seed}", verdicts

@@ -1,7 +1,5 @@
 """What the harness emulates, against Prometheus' own rule manager."""
 
-import shutil
-
 import numpy as np
 import pytest
 import yaml
@@ -11,10 +9,7 @@ from tests.backtest.engine import Engine
 from tests.backtest.evaluate import evaluate, fire
 from tests.backtest.exposition import START
 
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None or shutil.which("promtool") is None,
-    reason="prometheus is not installed",
-)
+needs_prometheus = pytest.mark.usefixtures("prometheus", "promtool")
 
 # An alert that comes, goes for a moment, and goes for good, with a pending time and a memory.
 SAMPLES = [0] * 5 + [1] * 3 + [0] * 4 + [1] * 12 + [0] * 3 + [1] * 2 + [0] * 30

@@ -17,6 +17,7 @@ ALL = (
     "corpus",
     "proof",
     "audit",
+    "page",
     "plugin",
 )
 

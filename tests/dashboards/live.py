@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from lowtide.alerting.rules import render
 from lowtide.alerting.settings import parse
-from lowtide.demo.prometheus import free_port
 
 ROOT = Path(__file__).parents[2]
 # Long enough on a busy machine for the first proof, which takes the demo 20 s, and for two versions.
@@ -19,9 +19,7 @@ WITHIN = 240.0
 @contextlib.contextmanager
 def fleet():
     """Run the processes; give a function that restarts the odd one as another version, and their addresses."""
-    demo, odd = free_port(), free_port()
-    while odd == demo:
-        odd = free_port()
+    demo, odd = _ports(2)
     running = [_python("lowtide.cli", "demo", "--port", str(demo)), _odd(odd, "0.9")]
 
     def deploy(version):
@@ -33,6 +31,15 @@ def fleet():
     finally:
         ended = [process.args for process in running if not _end(process)]
         assert not ended, f"ended by themselves: {ended}"
+
+
+def _ports(count):
+    """Find free ports, none of them one that a Prometheus would take by custom."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _odd(port, version):

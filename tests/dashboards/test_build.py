@@ -48,7 +48,13 @@ def test_a_metric_that_is_written_past_the_helpers_stops_the_build_too():
     build.known("sum(version:asyncio_tasks:sum) + sum(asyncio_tasks)")
 
 
-@pytest.mark.parametrize("metric", CATALOG, ids=lambda metric: metric.name)
+# Metrics that are on no dashboard, and why.
+UNSHOWN = {"lowtide_worker_up": "only where workers share a page, and then each has its labels there"}
+
+
+@pytest.mark.parametrize(
+    "metric", [each for each in CATALOG if each.name not in UNSHOWN], ids=lambda metric: metric.name
+)
 def test_every_metric_of_the_catalogue_is_on_a_dashboard(metric):
     shown = re.findall(rf"\b{metric.name}(?:_bucket|_sum|_count|_gsum|_gcount)?\b(?!:)(?<!:)", EXPRESSIONS)
     assert shown
@@ -90,15 +96,17 @@ def test_uids_are_those_that_alerts_and_links_lead_to(name):
     assert link["keepTime"]
 
 
-def test_the_variables_of_an_alerts_link_are_those_of_the_dashboard():
+@by_name
+def test_an_alerts_link_leads_to_a_dashboard_and_to_variables_that_it_has(name):
     rules = yaml.safe_load(render(defaults()))
     alerts = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
-    variables = {each["name"] for each in load("fleet")["templating"]["list"]}
+    variables = {each["name"] for each in load(name)["templating"]["list"]}
     for alert in alerts:
         url = alert["annotations"]["dashboard_url"]
-        assert "/d/lowtide-fleet?" in url
-        labels = re.search(r'match "\^\(([^)]+)\)\$"', url)[1].split("|")
-        assert {"origin" if each == "coroutine" else each for each in labels} <= variables
+        boards = re.search(r"/d/{{ if [^}]+ }}([\w-]+){{ else }}([\w-]+){{ end }}\?", url).groups()
+        assert load(name)["uid"] in boards
+        chosen = set(re.findall(r"&var-(\w+)=", url))
+        assert {"job", "version", "instance", "origin"} <= chosen <= variables
 
 
 @by_name

@@ -1,6 +1,5 @@
 """The demo, as a person runs it."""
 
-import os
 import re
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import urllib.request
 
 import pytest
 
+from tests.e2e.demos import alive, children, read_until, starting
 from tests.e2e.test_prometheus import Prometheus
 
 LEAK = "lowtide.demo.service:ask_discounter made by lowtide.demo.service:price"
@@ -21,62 +21,22 @@ PROVEN_WITHIN = 30
 
 @pytest.fixture
 def demo():
-    """Start demos, and see to it that none is left."""
-    running = []
-
-    def start(*arguments, path=os.environ["PATH"]):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lowtide.cli", "demo", "--port=0", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PATH": path},
-        )
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.terminate()  # and not kill, which would leave its Prometheus
-        process.communicate(timeout=10)
-
-
-def _read_until(process, pattern):
-    text = ""
-    while line := process.stdout.readline():
-        text += line
-        if match := re.search(pattern, line):
-            return match, text
-    pytest.fail(f"{pattern!r} did not appear in:\n{text}\n{process.stderr.read()}")
-
-
-def _children(pid):
-    listing = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    return [int(each) for each in listing.stdout.split()]
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    with starting() as start:
+        yield start
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_within_a_second_and_leaves_nothing(demo, prometheus, name):
     process = demo()
-    _read_until(process, LEAK)
-    children = _children(process.pid)
-    assert children, "the demo runs a Prometheus"
+    read_until(process, LEAK)
+    left = children(process.pid)
+    assert left, "the demo runs a Prometheus"
     began = time.monotonic()
     process.send_signal(name)
     _, errors = process.communicate(timeout=10)
     assert time.monotonic() - began < ENDS_WITHIN
     assert (process.returncode, errors) == (0, "")
-    assert not any(_alive(child) for child in children)
+    assert not any(map(alive, left))
 
 
 def test_it_ends_by_itself_when_told_for_how_long(demo):
@@ -108,9 +68,9 @@ def test_the_fixed_service_does_not_leak(demo):
 )
 def test_the_leak_is_a_proven_finding_by_name_half_a_minute_after_it_began(demo, leak, guilty):
     process = demo("--leak", leak, "--rate=50", "--for=90s")
-    _read_until(process, "^proven after")
-    _read_until(process, re.escape(guilty))
-    match, _ = _read_until(process, r"(\d+) stranded \(proven\).*oldest (\d+) s")
+    read_until(process, "^proven after")
+    read_until(process, re.escape(guilty))
+    match, _ = read_until(process, r"(\d+) stranded \(proven\).*oldest (\d+) s")
     assert int(match[1]) >= 1
     assert int(match[2]) <= PROVEN_WITHIN
 
@@ -123,7 +83,7 @@ def test_nothing_of_the_fixed_demo_is_proven(demo):
 
 def test_a_taken_port_is_said_on_stderr(demo):
     first = demo()
-    match, _ = _read_until(first, r"metrics +http://127\.0\.0\.1:(\d+)/")
+    match, _ = read_until(first, r"metrics +http://127\.0\.0\.1:(\d+)/")
     second = subprocess.run(
         [sys.executable, "-m", "lowtide.cli", "demo", f"--port={match[1]}"],
         capture_output=True,
@@ -137,7 +97,7 @@ def test_a_taken_port_is_said_on_stderr(demo):
 
 def test_the_leak_can_be_watched_rising_in_a_real_prometheus(demo, prometheus, tmp_path):
     process = demo("--rate=100")
-    match, _ = _read_until(process, r"metrics +http://(127\.0\.0\.1:\d+)/metrics")
+    match, _ = read_until(process, r"metrics +http://(127\.0\.0\.1:\d+)/metrics")
     watcher = Prometheus(prometheus, tmp_path, match[1])
     try:
         first = watcher.poll(lambda each: each.query(GUILTY))[0][1]

@@ -11,7 +11,7 @@ from lowtide.alerting.settings import SETTINGS, defaults, parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the rules or write them to a file. Return 2 when a setting is wrong, having written nothing."""
+    """Print the rules or write them to a file. Return 2 when that cannot be done, having written nothing."""
     parser = argparse.ArgumentParser(
         prog="lowtide rules", description="Print the alert rules for Prometheus, Thanos and Mimir."
     )
@@ -33,13 +33,13 @@ def run(options: argparse.Namespace) -> int:
     """Do what the arguments say."""
     try:
         rules = checked(options.set, options.kubernetes)
-    except ValueError as error:
+        if options.output is not None:
+            options.output.write_text(rules, encoding="utf-8")
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"lowtide rules: {error}\n")
         return 2
     if options.output is None:
         sys.stdout.write(rules)
-    else:
-        options.output.write_text(rules, encoding="utf-8")
     return 0
 
 

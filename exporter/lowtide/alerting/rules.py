@@ -86,18 +86,30 @@ def _runbook(words: Mapping[str, str], alert: str) -> str:
 
 
 def _dashboard(words: Mapping[str, str]) -> str:
-    """Link to the six hours before the alert, in milliseconds; only `query` knows the time.
-
-    The dashboards' variable for a coroutine is `origin`, the others are called as the labels are.
-    """
+    """Link to what the labels name, six hours of it, in milliseconds. Only `query` knows the time."""
     now = '{{ with query "vector(time())" }}{{ . | first | value | printf "%.0f" }}000{{ end }}'
     start = now.replace("time()", "time() - 21600")
-    variables = (
-        "{{ range $name, $value := $labels }}"
-        '{{ if match "^(cluster|namespace|job|instance|coroutine)$" $name }}'
-        '&var-{{ reReplaceAll "^coroutine$" "origin" $name }}={{ $value | urlquery }}{{ end }}{{ end }}'
-    )
-    return f"'{words['dashboard']}?from={start}&to={now}{variables}'"
+    board = "{{ if $labels.instance }}lowtide-process{{ else }}lowtide-fleet{{ end }}"
+    return f"'{words['dashboard']}/d/{board}?from={start}&to={now}{''.join(map(_variable, VARIABLES))}'"
 
+
+def _variable(variable: str) -> str:
+    """Fill a variable of the dashboards with the labels of this alert that stand for it."""
+    filled = (
+        f"{{{{ if $labels.{label} }}}}&var-{variable}={{{{ $labels.{label} | urlquery }}}}{{{{ end }}}}"
+        for label in VARIABLES[variable]
+    )
+    return "".join(filled)
+
+
+# The variables of both dashboards, and the labels that choose their values.
+VARIABLES = {
+    "cluster": ("cluster",),
+    "namespace": ("namespace",),
+    "job": ("job",),
+    "version": ("version", "previous_version"),
+    "instance": ("instance",),
+    "origin": ("coroutine",),
+}
 
 MACROS: dict[str, Callable[..., str]] = {"runbook": _runbook, "dashboard": _dashboard}

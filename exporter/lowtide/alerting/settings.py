@@ -1,6 +1,7 @@
 """What users may set in the rules, and how a ``--set`` is read."""
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ def parse(assignments: Iterable[str]) -> dict[str, str]:
             raise ValueError(f"--set {assignment!r} should be name=value")
         if setting is None:
             raise ValueError(_unknown(name.strip()))
+        if "<<" in value:  # it would be filled in
+            raise ValueError(f"--set {setting.name}: should not contain <<, is {value!r}")
         try:
             chosen[setting.name] = setting.parse(value.strip())
         except ValueError as error:
@@ -89,13 +92,15 @@ def _ignored(value: str) -> str:
 
 
 def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], str]:
+    bounds = f"at least {minimum:g}" if math.isinf(maximum) else f"between {minimum:g} and {maximum:g}"
+
     def read(value: str) -> str:
         try:
             number = float(value)
         except ValueError:
             raise ValueError(f"should be a number, is {value!r}") from None
-        if not minimum <= number <= maximum:
-            raise ValueError(f"should be between {minimum:g} and {maximum:g}, is {value}")
+        if not minimum <= number <= maximum or math.isinf(number):
+            raise ValueError(f"should be {bounds}, is {value}")
         return f"{number:.15g}"
 
     return read
@@ -104,7 +109,7 @@ def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], st
 def _seconds(value: str) -> str:
     """Read ``30m``, ``4h`` or ``2d`` as a number of seconds."""
     found = re.fullmatch(r"(\d+)([smhdw])", value)
-    if found is None:
+    if found is None or int(found[1]) == 0:
         raise ValueError(f"should be a duration like 30m, 4h or 2d, is {value!r}")
     return str(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[found[2]])
 
@@ -120,14 +125,12 @@ def _duration(value: str) -> str:
     return value
 
 
-# The address of this repository's runbooks; people who copy them into a wiki set their own.
-RUNBOOKS = "https://github.com/lowtide/lowtide/blob/main/alerts/runbooks"
-
 SETTINGS = (
     Setting("job", '~".+"', "the jobs that are watched", _matcher),
     Setting("selector", "", "more matchers for every metric", _selector),
     Setting("ignore", '~""', "coroutines that may grow without being a leak", _ignored),
     Setting("stranded_floor", "5", "stranded tasks of an origin that page", _number(1)),
+    Setting("bridge", "3m", "how long stranded tasks count while scrapes are missed", _duration),
     Setting("stray_floor", "5", "stray tasks of a flow that make a ticket", _number(1)),
     Setting("aged_floor", "20", "aged tasks kept in three days that make a ticket", _number(1)),
     Setting("aged_floor_fast", "200", "aged tasks kept in ten hours that make a ticket", _number(20)),
@@ -153,9 +156,7 @@ SETTINGS = (
         "where runbooks are",
         _address,
     ),
-    Setting(
-        "dashboard", "http://localhost:3000/d/lowtide-fleet", "the dashboard that alerts lead to", _address
-    ),
+    Setting("dashboard", "http://localhost:3000", "the Grafana that alerts lead to", _address),
 )
 
 

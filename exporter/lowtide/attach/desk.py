@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import CodeType
 
 from lowtide.attach.errand import run_errand
 from lowtide.attach.inquiry import outline, spawner_codes, specimen
@@ -34,6 +35,7 @@ from lowtide.judge.standing import sits_in, stack_of
 from lowtide.judge.waits import Place
 from lowtide.publish.page.source import Facts, LoopFacts, PauseFacts, Study, ThreadFacts
 from lowtide.record.origins import Origin, printable
+from lowtide.record.watcher import Breath
 
 MOST_STACKS = 10_000
 """Tasks whose stacks are looked at for one answer: each look leaves a frame object with the task for its life."""
@@ -57,6 +59,15 @@ class _Near:
     tasks: Stacks = field(default_factory=Stacks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A sample, when it was taken, and what was proven of its origin then."""
+
+    taken: float
+    proven: tuple[bool, bool]
+    sample: Sample
+
+
 class Desk:
     """Answers for the recorders of one process. See ``lowtide.publish.page.source.Source``."""
 
@@ -65,8 +76,9 @@ class Desk:
     ) -> None:
         self._recorders = recorders
         self._clock = clock
+        self._samples: dict[Origin, _Kept] = {}
+        self._lines: dict[Origin, Place] = {}
         self._worker = worker
-        self._samples: dict[Origin, tuple[float, Sample]] = {}
         self._lock = threading.Lock()
 
     def facts(self) -> Facts:
@@ -105,33 +117,45 @@ class Desk:
         """Add to findings what one task of each shows, taking samples again that are no longer fresh."""
         now = self._clock()
         with self._lock:
-            stale = [
-                each.origin for each in findings if now - self._samples.get(each.origin, _NEVER)[0] > _FRESH
-            ]
+            stale = {each.origin: _proven(each) for each in findings if not self._is_fresh(each, now)}
             self._ask(lambda recorded: self._take_samples(recorded, stale, now), _WITHIN)
             self._forget_others()
-            known = {origin: sample for origin, (_, sample) in self._samples.items()}
-        codes = spawner_codes(self._recorders)
-        return [
-            with_sample(each, known.get(each.origin), codes.get(each.origin.spawner)) for each in findings
-        ]
+            known = {origin: kept.sample for origin, kept in self._samples.items()}
+        lines = self.made_at(each.origin for each in findings)
+        return [with_sample(each, known.get(each.origin), lines.get(each.origin)) for each in findings]
+
+    def _is_fresh(self, finding: Finding, now: float) -> bool:
+        """Say whether a sample is young, and was taken when no less was proven."""
+        kept = self._samples.get(finding.origin)
+        return kept is not None and now - kept.taken <= _FRESH and kept.proven == _proven(finding)
 
     def study(self, finding: Finding) -> Study:
         """Look at one finding from near."""
         near = _Near()
         self._ask(lambda recorded: self._look_near(recorded, finding.origin, near), _WITHIN)
-        code = spawner_codes(self._recorders).get(finding.origin.spawner)
-        sample = near.sample or self._samples.get(finding.origin, (0.0, None))[1]
-        return Study(with_sample(finding, sample, code), near.knot, near.stack, tuple(near.tasks.tasks))
+        sample = near.sample or self._known(finding.origin)
+        line = self.made_at([finding.origin]).get(finding.origin)
+        return Study(with_sample(finding, sample, line), near.knot, near.stack, tuple(near.tasks.tasks))
 
     def made_at(self, origins: Iterable[Origin]) -> dict[Origin, Place]:
         """Find the lines that make tasks, by origin, where the source tells them."""
         codes = spawner_codes(self._recorders)
-        return {
-            origin: spawning_line(codes[origin.spawner], function_name(origin))
-            for origin in origins
-            if origin.spawner in codes
-        }
+        found = {}
+        breath = Breath()
+        for origin in origins:
+            if origin.spawner in codes:
+                found[origin] = self._line(origin, codes[origin.spawner])
+                breath.take()
+        return found
+
+    def _line(self, origin: Origin, spawner: CodeType) -> Place:
+        """Find such a line once: reading a function's instructions takes a while."""
+        known = self._lines.get(origin)
+        if known is None:
+            if len(self._lines) > 4 * self._recorders.settings.max_origins:
+                self._lines.clear()
+            known = self._lines[origin] = spawning_line(spawner, function_name(origin))
+        return known
 
     def stacks(self, *, each: bool) -> Stacks:
         """Look at the await stacks of all live tasks, evenly spread where there are too many."""
@@ -178,7 +202,9 @@ class Desk:
             except TimeoutError:
                 continue  # the page says that the loop stands still, and shows what there is
 
-    def _take_samples(self, recorded: RecordedLoop, origins: Iterable[Origin], now: float) -> Iterator[None]:
+    def _take_samples(
+        self, recorded: RecordedLoop, origins: dict[Origin, tuple[bool, bool]], now: float
+    ) -> Iterator[None]:
         # The census is asked here, in the thread of the one who asks: it may hold its lock for long.
         census = self._recorders.census
         oldest = [(origin, census.oldest(origin, recorded.count)) for origin in origins]
@@ -188,7 +214,8 @@ class Desk:
                 loop = recorded.count.loop()
                 task, holders = specimen(recorded, origin, reference)
                 if task is not None and loop is not None:
-                    self._samples[origin] = (now, sample_of(task, loop, holders, _MOST_OBJECTS))
+                    sample = sample_of(task, loop, holders, _MOST_OBJECTS)
+                    self._samples[origin] = _Kept(now, origins[origin], sample)
                 del task, loop
                 yield
 
@@ -212,10 +239,15 @@ class Desk:
 
         return steps()
 
+    def _known(self, origin: Origin) -> Sample | None:
+        kept = self._samples.get(origin)
+        return kept.sample if kept else None
+
     def _forget_others(self) -> None:
         """Keep the samples bounded: origins come and go."""
         if len(self._samples) > 4 * self._recorders.settings.max_origins:
             self._samples.clear()
 
 
-_NEVER: tuple[float, Sample | None] = (float("-inf"), None)
+def _proven(finding: Finding) -> tuple[bool, bool]:
+    return finding.stranded > 0, finding.cancel_only > 0

@@ -8,9 +8,20 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.findings import Background, Finding, Sample, finding, sample_of, with_sample
+from lowtide.judge.findings import (
+    Background,
+    Finding,
+    Sample,
+    finding,
+    function_name,
+    sample_of,
+    spawning_line,
+    with_sample,
+)
+from lowtide.judge.waits import Place
 from lowtide.record.origins import Origin
 from lowtide.record.tasks import TaskRef
+from lowtide.record.watcher import Breath
 
 T = TypeVar("T")
 
@@ -47,9 +58,14 @@ def findings(recorders: Recorders) -> list[Finding]:
     """List what is known of every origin with aged, stray or proven tasks, the worst first. Safe from any thread."""
     spawners = spawner_codes(recorders)
     return [
-        with_sample(each, _first_sample(recorders, each.origin), spawners.get(each.origin.spawner))
+        with_sample(each, _first_sample(recorders, each.origin), _spawning_line(each.origin, spawners))
         for each in outline(recorders)
     ]
+
+
+def _spawning_line(origin: Origin, spawners: dict[str, CodeType]) -> Place | None:
+    code = spawners.get(origin.spawner)
+    return spawning_line(code, function_name(origin)) if code else None
 
 
 def outline(recorders: Recorders) -> list[Finding]:
@@ -63,7 +79,7 @@ def outline(recorders: Recorders) -> list[Finding]:
     strays: Counter[Origin] = Counter()
     for left in snapshot.strays:
         strays[left.origin] += left.stray
-    found = [
+    found = (
         finding(
             count,
             graded.get(count.origin, {}),
@@ -74,8 +90,12 @@ def outline(recorders: Recorders) -> list[Finding]:
         )
         for count in snapshot.origins
         if count.aged or strays[count.origin] or any(graded.get(count.origin, {}).values())
-    ]
-    return sorted(found, key=lambda each: (each.stranded, each.stray, each.aged, each.live), reverse=True)
+    )
+    return sorted(
+        Breath().between(found),
+        key=lambda each: (each.stranded, each.stray, each.aged, each.live),
+        reverse=True,
+    )
 
 
 def _background(recorders: Recorders, origin: Origin, stray: int) -> Background:

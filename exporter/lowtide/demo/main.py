@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from lowtide.attach.handle import Lowtide, install
@@ -31,6 +32,8 @@ class Options:
     requests_per_second: float = 20.0
     leak: int | None = 2
     """The shape of the leak; None for the fixed service."""
+    alone: bool = False
+    """Without a Prometheus, for one of the user's own."""
 
 
 def main(options: Options) -> int:
@@ -48,15 +51,15 @@ async def _run(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    version = os.environ.get("LOWTIDE_VERSION") or "1.0.0"
+    version = os.environ.get("LOWTIDE_VERSION") or ("1.0.1" if options.leak is None else "1.0.0")
     with install(service="promo", version=version, port=options.port, aged_after=_AGED_AFTER) as handle:
         async with (
             serving(application(leak=options.leak)) as base_url,
-            scraping(*_address(handle)) as prometheus,
+            _scraped(handle, options.alone) as prometheus,
         ):
             print(f"service     {base_url}/promo/SUMMER?user=7")
             print(f"metrics     {handle.url}")
-            print(f"Prometheus  {prometheus or HOW_TO_GET_ONE}")
+            print(f"Prometheus  {prometheus}")
             print(f"aged means older than {_AGED_AFTER:.0f} s; Ctrl-C ends the demo\n", flush=True)
             traffic = asyncio.create_task(send(base_url, options.requests_per_second))
             with contextlib.suppress(TimeoutError):
@@ -66,9 +69,15 @@ async def _run(options: Options) -> None:
             await asyncio.wait([traffic])
 
 
-def _address(handle: Lowtide) -> tuple[str, int]:
+@contextlib.asynccontextmanager
+async def _scraped(handle: Lowtide, alone: bool) -> AsyncIterator[str]:
+    """Run a Prometheus if there is one and it is wanted; give its URL, or why there is none."""
+    if alone:
+        yield "none of ours"
+        return
     host, _, port = str(handle.url).removeprefix("http://").removesuffix("/metrics").rpartition(":")
-    return host, int(port)
+    async with scraping(host, int(port)) as prometheus:
+        yield prometheus.url if prometheus else HOW_TO_GET_ONE
 
 
 async def _report(handle: Lowtide, stop: asyncio.Event) -> None:

@@ -10,15 +10,21 @@ from aiohttp import web
 WIDTH = 78
 
 
-def application(show: Callable[[str], object] = sys.stdout.write) -> web.Application:
-    """Return a server for Alertmanager's webhooks that shows each message on one screen."""
+def application(
+    show: Callable[[str], object] = sys.stdout.write,
+    heard: Callable[[Mapping[str, Any]], object] | None = None,
+) -> web.Application:
+    """Return a server for Alertmanager's webhooks that shows each message on one screen, and passes it on."""
 
     async def receive(request: web.Request) -> web.Response:
         try:
-            text = screen(await request.json())
+            message = await request.json()
+            text = screen(message)
         except (ValueError, TypeError, KeyError, AttributeError):
             return web.Response(status=400, text="should be a message of Alertmanager's webhook, version 4\n")
         show(text)
+        if heard is not None:
+            heard(message)
         return web.Response(text="shown\n")
 
     pager = web.Application()

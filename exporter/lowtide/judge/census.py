@@ -169,10 +169,11 @@ class Census:
     def snapshot(self) -> Snapshot:
         """Bring all counts up to date, and read them."""
         with self._lock:
-            now = self._take(Breath())
+            breath = Breath()
+            now = self._take(breath)
             return Snapshot(
                 loops=tuple(_count_loop(loop, now) for loop in self._loops),
-                origins=tuple(self._count_origin(origin, now) for origin in self._numbers),
+                origins=tuple(breath.between(self._count_origin(origin, now) for origin in self._numbers)),
                 origins_used=len(self._budget),
                 origins_folded=self._budget.folded,
                 flows=self._strays.flows(),
@@ -247,13 +248,9 @@ class Census:
             now = self._clock()
             wanted = self._numbers.get(origin, -1) if origin is not None else None
             total, chosen = loop.roll.choose(most, wanted)
-            return Members(
-                total,
-                tuple(
-                    Member(reference, self._origins[number], now - birth)
-                    for reference, number, birth in chosen
-                ),
-            )
+        origins = self._origins
+        members = (Member(reference, origins[number], now - birth) for reference, number, birth in chosen)
+        return Members(total, tuple(Breath().between(members)))
 
     def _empty(self, nest: Nest, loop: MeasuredLoop, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""

@@ -135,12 +135,13 @@ def finding(
         stray=background.stray,
         expected=background.expected,
     )
-    return with_sample(found, sample, spawner)
+    return with_sample(
+        found, sample, spawning_line(spawner, function_name(found.origin)) if spawner else None
+    )
 
 
-def with_sample(found: Finding, sample: Sample | None, spawner: CodeType | None) -> Finding:
+def with_sample(found: Finding, sample: Sample | None, made_at: Place | None) -> Finding:
     """Add to a finding what one task of its origin shows, and the line that makes such tasks."""
-    made_at = spawning_line(spawner, function_name(found.origin)) if spawner else found.made_at
     if sample is None:
         return replace(found, made_at=made_at)
     on = sample.waiting_on

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lowtide.judge.census import Member
 from lowtide.judge.kinds import TASK, kind_of
-from lowtide.judge.survey import name_of, waiting_for
+from lowtide.judge.survey import name_of, task_done, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 from lowtide.record.origins import Origin, printable, qualified
 
@@ -87,7 +87,7 @@ def _seen(task: Any, member: Member, stack: Stack) -> Seen:
 
 def await_stack(task: Any) -> Stack:
     """Return where a pending task is suspended, outermost first."""
-    if kind_of(type(task)) != TASK:
+    if kind_of(type(task)) != TASK or task_done(task):
         return ()
     return tuple(_step(each) for each in islice(chain(task), MOST_STEPS))
 

@@ -2,10 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from lowtide.record.heartbeat import BUSY_LOOK_INTERVAL, IDLE_AFTER, IDLE_LOOK_INTERVAL, LOOK_INTERVAL
 from lowtide.record.threads import OWN
+
+T = TypeVar("T")
 
 
 class Watcher:
@@ -63,3 +66,9 @@ class Breath:
         if time.perf_counter() - self._since > self.WORK:
             time.sleep(self.REST)
             self._since = time.perf_counter()
+
+    def between(self, things: Iterable[T]) -> Iterator[T]:
+        """Yield what is computed one by one, with a breath after each."""
+        for thing in things:
+            yield thing
+            self.take()

@@ -1,7 +1,11 @@
 """Words: numbers, times and strangers' names as people read them."""
 
+import asyncio
+from pathlib import Path
+
+import jinja2
 import pytest
-from lowtide.publish.page.words import lasting, number, plural, roughly, visible
+from lowtide.publish.page.words import lasting, number, plural, roughly, short_file, visible
 
 
 @pytest.mark.parametrize(
@@ -42,3 +46,10 @@ def test_what_turns_or_hides_text_is_shown(character):
 
 def test_other_scripts_stay_as_they_are():
     assert visible("שלום мир 🌊") == "שלום мир 🌊"
+
+
+def test_a_file_is_named_as_in_its_package_or_from_the_working_directory():
+    assert short_file(asyncio.queues.__file__) == "asyncio/queues.py"
+    assert short_file(jinja2.__file__) == "jinja2/__init__.py"
+    assert short_file(str(Path.cwd() / "tests" / "x.py")) == "tests/x.py"
+    assert short_file("/elsewhere/x.py") == "/elsewhere/x.py"

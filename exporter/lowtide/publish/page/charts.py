@@ -1,5 +1,6 @@
 """Charts drawn here, as shapes for the template: they show without scripts too."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -135,10 +136,11 @@ def heat_of(columns: Sequence[Column]) -> Heat | None:
     rows = min(rows, len(AGE_BOUNDS) + 1)
     row = 24.0
     most = max((count for column in chosen for count in column.ages), default=1) or 1
+    least = [_least(shade, most) for shade in range(1, _STEPS + 1)]
     names = bands()
     width = (WIDTH - _LEFT - _RIGHT - 40) / len(chosen)
     cells = tuple(
-        _cell(place, band, column.ages[band], most, (rows, row, width, names[band]))
+        _cell(place, band, column.ages[band], least, (rows, row, width, names[band]))
         for place, column in enumerate(chosen)
         for band in range(rows)
         if column.ages[band]
@@ -149,7 +151,7 @@ def heat_of(columns: Sequence[Column]) -> Heat | None:
         Label(_LEFT + 40 + (each.x - _LEFT) * (1 - 40 / (WIDTH - _LEFT - _RIGHT)), depth + 18, each.text)
         for each in _across(chosen[-1].at - chosen[0].at, 0)
     )
-    legend = tuple((shade, f"{number(_least(shade, most))}+") for shade in range(1, _STEPS + 1))
+    legend = tuple((shade, f"{number(count)}+") for shade, count in enumerate(least, 1))
     return Heat(cells, across, up, depth + 26, _distinct(legend))
 
 
@@ -166,9 +168,9 @@ def _thin(columns: list[Column]) -> list[Column]:
     return columns[::-step][::-1]
 
 
-def _cell(place: int, band: int, count: int, most: int, frame: tuple[int, float, float, str]) -> Cell:
+def _cell(place: int, band: int, count: int, least: list[int], frame: tuple[int, float, float, str]) -> Cell:
     rows, row, width, name = frame
-    shade = next(step for step in range(_STEPS, 0, -1) if count >= _least(step, most))
+    shade = bisect_right(least, count)
     height = row * (0.25 + 0.75 * shade / _STEPS) - 1
     bottom = (rows - band) * row
     return Cell(

@@ -79,6 +79,7 @@ def finding_row(found: Finding) -> dict[str, Any]:
         "cancel_only": found.cancel_only,
         "oldest_seconds": round(found.oldest, 3),
         "flows": list(flows_of(found)),
+        "expected": found.expected,
         "waiting_on": found.waiting_on,
         "where": _place(found.where),
         "made_at": _place(found.made_at),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from lowtide.judge.knot import HOLDER, MORE, NOBODY, PRIMITIVE, TASK_NODE, Knot
 from lowtide.publish.page.words import visible
@@ -10,7 +11,7 @@ from lowtide.publish.page.words import visible
 _BOX, _GAP, _LANE, _PAD = 172, 84, 34, 10
 _LINE, _ROW_GAP = 16, 38
 _WIDE = 22
-"""Characters that fit into a box."""
+"""Columns of a monospaced font that fit into a box."""
 _MOST_LINES = 9
 
 _TITLES = {TASK_NODE: "task", PRIMITIVE: "primitive", HOLDER: "holder", NOBODY: "", MORE: ""}
@@ -143,13 +144,19 @@ def _wrap(text: str) -> list[str]:
     """Break a name into lines, after dots, colons and the like where there are any."""
     lines = [""]
     for piece in re.findall(r"[^.:_/ -]*[.:_/ -]?", text):
-        if len(lines[-1]) + len(piece) > _WIDE and lines[-1]:
+        if lines[-1] and _width(lines[-1]) + _width(piece) > _WIDE:
             lines.append("")
-        lines[-1] += piece
-        while len(lines[-1]) > _WIDE:
-            lines[-1:] = [lines[-1][:_WIDE], lines[-1][_WIDE:]]
+        for character in piece:
+            if _width(lines[-1]) + _width(character) > _WIDE:
+                lines.append("")
+            lines[-1] += character
     lines = [line.strip() for line in lines if line.strip()]
     return [*lines[: _MOST_LINES - 1], "…"] if len(lines) > _MOST_LINES else lines
+
+
+def _width(text: str) -> int:
+    """Count the columns of a text: letters of some scripts, and emoji, take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _arrow(knot: Knot, place: int, boxes: Sequence[Box]) -> Arrow:

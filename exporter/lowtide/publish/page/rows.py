@@ -17,13 +17,13 @@ EVIDENCE = ("stranded", "stray", "aged", "cancel_only")
 
 
 def stray_of(finding: Finding) -> int:
-    """Return how many tasks of a finding are stray, 0 where flows aren't recorded."""
-    return getattr(finding, "stray", 0)
+    """Return how many tasks of a finding are stray."""
+    return finding.stray
 
 
 def flows_of(finding: Finding) -> tuple[str, ...]:
-    """Return the flows that a finding's tasks belong to, none where flows aren't recorded."""
-    return getattr(finding, "flows", ())
+    """Return the flows that a finding's tasks belong to."""
+    return finding.flows
 
 
 def key_of(origin: Origin) -> str:

@@ -13,7 +13,7 @@ from lowtide.publish.access import COOKIE, SESSION_SECONDS, WRONG, Access
 from lowtide.publish.page.document import MOST_FINDINGS
 from lowtide.publish.page.rows import query_of
 from lowtide.publish.page.source import Source
-from lowtide.publish.page.template import refused_page
+from lowtide.publish.page.template import refused_page, warm
 from lowtide.publish.page.views import Views
 from lowtide.record.threads import mark_own
 
@@ -67,6 +67,7 @@ class Site:
     def attach(self, application: web.Application, address: str) -> None:
         """Add the routes to a server's application that is bound to an address, and guard them."""
         self._access = Access(address, self._token)
+        asyncio.get_running_loop().call_soon(warm)  # once it serves, and before a request has to
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

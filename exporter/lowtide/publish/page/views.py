@@ -15,6 +15,7 @@ from lowtide.publish.page.shared import Shared
 from lowtide.publish.page.source import Facts, Source
 from lowtide.publish.page.template import finding_page, pauses_page, tasks_page, threads_page
 from lowtide.publish.page.text import cut, folded_lines, grouped, note_of, one_by_one
+from lowtide.record.watcher import Breath
 
 _MOST_FLOWS = 200
 _MOST_THREADS = 300
@@ -34,7 +35,7 @@ class Views:
 
     def _tasks(self, query: Query, *, signed_in: bool) -> bytes:
         facts, findings = self._facts(), self._outline()
-        matching = [each for each in findings if query.matches(each)]
+        matching = _matching(findings, query)
         rows = self._source.sampled(page_of(matching, query))
         totals = totals_of(facts, findings)
         headline = headline_of(facts, findings, totals)
@@ -99,7 +100,7 @@ class Views:
 
         def find() -> bytes:
             facts, findings = self._facts(), self._outline()
-            matching = [each for each in findings if query.matches(each)]
+            matching = _matching(findings, query)
             totals = totals_of(facts, findings)
             rows = self._source.sampled(page_of(matching, query))
             pieces = document(facts, headline_of(facts, findings, totals), totals, rows, len(matching))
@@ -135,6 +136,11 @@ class Views:
 
     def _stacks(self, *, each: bool) -> Stacks:
         return self._shared.ask(("stacks", each), lambda: self._source.stacks(each=each))
+
+
+def _matching(findings: list[Finding], query: Query) -> list[Finding]:
+    breath = Breath()
+    return [each for each in breath.between(findings) if query.matches(each)]
 
 
 def _still(facts: Facts) -> list[tuple[str, float, str]]:

@@ -1,6 +1,8 @@
 """Words: numbers, times and strangers' names as people read them."""
 
+import os
 import re
+import sysconfig
 
 # Characters that turn the direction of what follows or can't be seen: a name could pass for another one.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
@@ -45,6 +47,27 @@ def roughly(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"{seconds / size:.0f} {name}"
     return f"{seconds:.0f} s"
+
+
+# The longest first: packages lie in the library's folder.
+_ROOTS = sorted(
+    {sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib", "platstdlib")}, key=len
+)
+
+
+def short_file(path: str) -> str:
+    """Write a file as it is called in its package or in the working directory: ``asyncio/queues.py``."""
+    for root in (*reversed(_ROOTS), _working_directory()):
+        if root and path.startswith(root):
+            return path.removeprefix(root)
+    return path
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd() + os.sep  # noqa: PTH109 (compared with a plain string)
+    except OSError:  # it was removed
+        return ""
 
 
 def plural(count: int, noun: str) -> str:

@@ -1,0 +1,1 @@
+"""Floor 5: the findings of another process, in a terminal."""
