@@ -34,6 +34,8 @@ from lowtide.judge.waits import waiting_on
 _APART = 1.0
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 600.0
+# A proven task is seen to again only to notice that it was cancelled while somebody holds it.
+_PROVEN_PAUSE = 60.0
 _BETWEEN_PASSES = 60.0
 # Passes that are made before their length is judged.
 _TRIED = 3
@@ -239,6 +241,7 @@ class Docket:
         if not self._custody.is_waiting():
             self._gathering_since = self._clock()
         entry.waiting_on = waiting_on(entry())
+        entry.pause = max(entry.pause, _PROVEN_PAUSE)
         for other in self._custody.admit(entry, look):
             self.watch(other, None)
 

@@ -134,22 +134,21 @@ class Survey:
 
     def _note(self, place: int, referents: Iterable[Any]) -> None:
         index, objects, sources, kinds = self._index, self.objects, self.sources, self.kinds
-        built_in = BUILT_IN.get
+        built_in, at = BUILT_IN.get, index.get
         for referent in referents:
-            cls = type(referent)
-            kind = built_in(id(cls))
+            kind = built_in(id(type(referent)))
             if kind is None:
-                kind = kind_of(cls)
-            if not kind:  # SHUT, as event loops are
-                continue
-            found = index.get(id(referent))
-            if found is None:
-                found = index[id(referent)] = len(objects)
-                objects.append(referent)
-                sources.append([place])
-                kinds.append(kind)
-            else:
-                sources[found].append(place)
+                kind = kind_of(type(referent))
+            if kind:  # not SHUT, as event loops are
+                key = id(referent)
+                found = at(key)
+                if found is None:
+                    index[key] = len(objects)
+                    objects.append(referent)
+                    sources.append([place])
+                    kinds.append(kind)
+                else:
+                    sources[found].append(place)
 
     def widen(self, wanted: set[int], most: int) -> bool:
         """Enter the wide containers that hold something wanted; say whether there were any."""
