@@ -128,7 +128,7 @@ def _assignment(dice: Random) -> str:
     name = dice.choice(rule_settings.SETTINGS).name if dice.random() < 0.95 else words(dice)
     value = dice.choice(("10m", "5", "0.5", '~"a.*"', 'a="b",c!="d"', "http://a", words(dice), words(dice)))
     if dice.random() < 0.2:
-        value = mutated(dice, value.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        value = mutated(dice, value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogateescape")
     return f"{name}{'=' if dice.random() < 0.98 else ''}{value}"
 
 
