@@ -8,6 +8,7 @@ from lowtide.alerting.settings import defaults
 from lowtide.publish.catalog import CATALOG
 
 from dashboards import build
+from tests import chaos
 from tests.publish.test_page import GOLDEN, golden_page
 
 README = Path(__file__).parents[1] / "README.md"
@@ -15,7 +16,8 @@ RULE = Path(__file__).parents[1] / "deploy/kubernetes/prometheusrule.yaml"
 ALERTS = Path(__file__).parents[1] / "alerts"
 # What the wheel carries, beside the code that needs it; people look for it in alerts/.
 ALERTMANAGER = Path(alerting.__file__).with_name("alertmanager.yml")
-BEGIN, END = "<!-- metrics: written by make generate -->\n", "<!-- end of metrics -->\n"
+METRICS = "<!-- metrics: written by make generate -->\n", "<!-- end of metrics -->\n"
+FAULTS = "<!-- faults: written by make generate -->\n", "<!-- end of faults -->\n"
 
 
 def metrics_table() -> str:
@@ -28,15 +30,26 @@ def metrics_table() -> str:
     return "| metric | type | labels | meaning |\n|---|---|---|---|\n" + "".join(rows)
 
 
-def with_table(readme: str) -> str:
-    """Put the table in its place between the two marks."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + metrics_table() + END + after
+def faults_table() -> str:
+    """Write what lowtide survives as a Markdown table."""
+    rows = (
+        f"| {fault.what} | {fault.happens} | `{fault.run.__module__.removeprefix('tests.')}.{fault.name}` |\n"
+        for fault in chaos.load().values()
+    )
+    return "| fault | what happens | shown by |\n|---|---|---|\n" + "".join(rows)
+
+
+def with_tables(readme: str) -> str:
+    """Put each table in its place between its two marks."""
+    for (begin, end), table in ((METRICS, metrics_table()), (FAULTS, faults_table())):
+        before, _, rest = readme.partition(begin)
+        _, _, after = rest.partition(end)
+        readme = before + begin + table + end + after
+    return readme
 
 
 def main() -> None:
-    README.write_text(with_table(README.read_text()))
+    README.write_text(with_tables(README.read_text()))
     (ALERTS / "lowtide.rules.yml").write_text(alerting.render(defaults()))
     (ALERTS / "alertmanager.yml").write_text(ALERTMANAGER.read_text())
     build.main()

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from tests.generate import README, with_table
+from tests.generate import README, with_tables
 
 TEXT = README.read_text()
 
@@ -45,5 +45,5 @@ def test_every_make_target_in_the_readme_exists(command):
     assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 
-def test_the_table_of_metrics_is_that_of_the_catalogue():
-    assert with_table(TEXT) == TEXT, "run make generate"
+def test_the_tables_are_those_of_the_catalogue_and_the_faults():
+    assert with_tables(TEXT) == TEXT, "run make generate"

@@ -45,7 +45,7 @@ UNRULED = {
 }
 
 # What Prometheus puts on every target's series, and what rulers for many clusters put there.
-TARGET = {"job", "instance", "cluster", "namespace"}
+TARGET = {"job", "instance", "cluster", "namespace", "worker"}
 
 # What rules themselves add.
 RECORDED = {"version", "previous_version", "evidence"}

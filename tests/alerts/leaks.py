@@ -173,7 +173,7 @@ STRAY = (
         "a flow that leaves a task behind every minute fires within the hour",
         "LowtideTasksStray",
         process(120) | strays("0+1x120", "0+1x120"),
-        quiet=("30m", "50m"),
+        quiet=("30m", "40m"),
         fires=("60m", "110m"),
         labels=FLOW | {"severity": "ticket"},
         summary="A flow leaves tasks behind that do not end.",

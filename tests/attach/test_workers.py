@@ -104,7 +104,7 @@ def test_a_worker_that_holds_the_interpreters_lock_is_down(three):
 
 
 @needs_proc
-def test_a_worker_that_hangs_is_waited_for_once(three):
+def test_a_worker_that_hangs_is_not_waited_for_at_every_scrape(three):
     stop(three.members[2].pid)
     began = time.monotonic()
     three.up()

@@ -118,17 +118,23 @@ def test_the_target_is_up_and_every_metric_arrives_and_nothing_else(tmp_path, ve
     held = set()
 
     async def main():
-        with lowtide.install(service="promo", version="1", port=0, registry=CollectorRegistry()) as handle:
+        settings = {"service": "promo", "version": "1", "port": 0, "stray_after": 0.2}
+        with lowtide.install(**settings, registry=CollectorRegistry()) as handle:
             event = asyncio.Event()
             tasks = [asyncio.create_task(_stuck(event)) for _ in range(3)]
-            held.add(asyncio.create_task(_leaked()))  # so that there is one to prove
+            with lowtide.flow("price"):
+                held.add(asyncio.create_task(_leaked()))  # so that there is one to prove, and a stray one
             await asyncio.sleep(1.2)
             time.sleep(0.4)  # so that there is a block to count
             target = handle.url.removeprefix("http://").removesuffix("/metrics")
             prometheus = Prometheus(binary, tmp_path, target)
             try:
                 await asyncio.to_thread(prometheus.poll, _up)
-                for late in ("asyncio_loop_blocked_seconds_total", "asyncio_tasks_stranded"):
+                for late in (
+                    "asyncio_loop_blocked_seconds_total",
+                    "asyncio_tasks_stranded",
+                    "asyncio_tasks_stray",
+                ):
                     await asyncio.to_thread(prometheus.poll, lambda each, late=late: each.query(late))
                 names = await asyncio.to_thread(prometheus.api, "label/__name__/values")
                 live = await asyncio.to_thread(prometheus.query, 'asyncio_tasks_live{coroutine=~".*_stuck"}')

@@ -161,7 +161,7 @@ def end():
     result.assert_outcomes(passed=3, failed=2)
     result.stdout.fnmatch_lines(
         [
-            "FAILED *test_own_pool_that_is_left - Failed: left behind: 1 thread",
+            "FAILED *test_own_pool_that_is_left - Failed: left behind: 1 t*",
             "FAILED *test_leak_in_that_loop - Failed: left behind: 1 task",
         ]
     )

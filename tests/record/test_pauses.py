@@ -34,6 +34,18 @@ def test_a_pause_lies_in_the_bucket_of_its_length():
     assert pauses.sums[2] == pytest.approx(0.03)
 
 
+def test_the_length_of_a_full_collection_is_that_of_late():
+    times = iter([1.0, 1.01, 2.0, 2.03, 3.0, 4.0])
+    pauses = Pauses(clock=lambda: next(times))
+    told = [pauses.mean_of_full()]
+    for collections in (2, 0, 1):
+        for _ in range(collections):
+            pauses._callback("start", {"generation": 2})
+            pauses._callback("stop", {"generation": 2})
+        told.append(pauses.mean_of_full())
+    assert told == [float("inf"), pytest.approx(0.02), pytest.approx(0.02), pytest.approx(1.0)]
+
+
 def test_a_collection_under_way_when_we_come_is_not_counted():
     pauses = Pauses()
     pauses._callback("stop", {"generation": 2})

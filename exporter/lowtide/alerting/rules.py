@@ -24,7 +24,7 @@ spec:
 
 # What labels a process has, in Mimir and Thanos too, where one evaluation sees many clusters.
 JOB = "cluster, namespace, job"
-PROCESS = f"{JOB}, instance"
+PROCESS = f"{JOB}, instance, worker"
 
 
 def render(settings: Mapping[str, str], kubernetes: bool = False) -> str:

@@ -185,7 +185,8 @@ class Peers:
     async def _ask(self, fetch: Callable[[int], Awaitable[bytes]], within: float) -> dict[int, bytes | None]:
         """Ask every worker for its page; None for one that lives and gave none.
 
-        A worker that hasn't answered an earlier scrape is not waited for again.
+        One that hasn't answered us yet is not waited for again; each worker that serves the port learns that by
+        itself.
         """
         present = self.workers()
         late = {number: task for number, task in self._late.items() if not task.done()}

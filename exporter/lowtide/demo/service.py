@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from lowtide.attach.aiohttp import setup
 from lowtide.demo import baskets, codes, discounter, jobs, streams
 from lowtide.demo.background import keep
 from lowtide.demo.rules import in_experiment, static_discount
@@ -126,6 +127,7 @@ def application(*, leak: int | None = 2) -> web.Application:
     app.add_routes([web.get("/promo/{code}", PRICES[leak], allow_head=False)])
     for room in (codes, baskets, streams, jobs):
         room.set_up(app)
+    setup(app)  # so that what outlives its request is told by route
     return app
 
 

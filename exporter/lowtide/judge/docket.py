@@ -35,6 +35,8 @@ _APART = 1.0
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 600.0
 _BETWEEN_PASSES = 60.0
+# Passes that are made before their length is judged.
+_TRIED = 3
 # A pass waits this long for more tasks that it could answer for.
 _GATHERING = 8.0
 # A look must fit into a slice, so this is less than for an explicit question.
@@ -164,10 +166,12 @@ class Docket:
     def _between_passes(self) -> float:
         """Return the seconds between two passes: many more if they take longer than a full collection does.
 
-        The quickest of the last few counts, for a busy machine can make any one of them slow.
+        The quickest of the last few counts, and of one or two nothing is concluded: a busy machine makes any one of
+        them slow, and a leak that isn't graded for ten minutes pages nobody.
         """
-        quickest = min(self._recent_passes, default=0.0)
-        return _BETWEEN_PASSES if quickest <= self._full_collection() else 10 * _BETWEEN_PASSES
+        if len(self._recent_passes) < _TRIED or min(self._recent_passes) <= self._full_collection():
+            return _BETWEEN_PASSES
+        return 10 * _BETWEEN_PASSES
 
     def _pass(self, began: float) -> None:
         self._last_pass = self._gathering_since = began

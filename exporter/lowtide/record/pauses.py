@@ -25,12 +25,19 @@ class Pauses:
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.counts = [[0] * (len(BOUNDS) + 1) for _ in range(GENERATIONS)]
         self.sums = [0.0] * GENERATIONS
+        self._full_seen, self._full_total, self._full_mean = 0, 0.0, inf
         self._callback = _make_callback(self.counts, self.sums, clock)
 
     def mean_of_full(self) -> float:
-        """Return how long a full collection took on average, in seconds; infinity before there was one."""
-        full = sum(self.counts[-1])
-        return self.sums[-1] / full if full else inf
+        """Return how long a full collection takes now, in seconds; infinity before there was one.
+
+        It is the mean of those since this was last asked: a heap that grows takes longer than it did.
+        """
+        full, total = sum(self.counts[-1]), self.sums[-1]
+        if full > self._full_seen:
+            self._full_mean = (total - self._full_total) / (full - self._full_seen)
+            self._full_seen, self._full_total = full, total
+        return self._full_mean
 
     def install(self) -> None:
         """Register with the garbage collector."""
