@@ -54,4 +54,6 @@ def yaml_complaint(error: Exception) -> str:
     """Say in one short line why a text is not valid YAML."""
     if isinstance(error, RecursionError):
         return "not valid YAML: nested too deeply"
+    if isinstance(error, (LookupError, AttributeError, TypeError)):  # whose texts speak of PyYAML's own code
+        return "not valid YAML: a value is not what its tag says"
     return "not valid YAML: " + cut(" ".join(str(error).split()), _MOST_SAID)

@@ -76,9 +76,7 @@ def _split(value: str) -> tuple[str, str]:
 
 def _compiles(text: str) -> None:
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # of what Python will read differently one day, and Prometheus never does
+        with warnings.catch_warnings():  # Python's, of what it may read differently one day
             warnings.simplefilter("ignore")
             re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
@@ -112,7 +110,7 @@ def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], st
         except ValueError:
             raise ValueError(f"should be a number, is {quoted(value)}") from None
         if not minimum <= number <= maximum or math.isinf(number):
-            raise ValueError(f"should be {bounds}, is {quoted(value)}")
+            raise ValueError(f"should be {bounds}, is {cut(value)}")
         return f"{number:.15g}"
 
     return read

@@ -73,9 +73,7 @@ class _Reader:
 
     def _name(self, key: yaml.Node) -> str:
         name = self.value(key)
-        return (
-            name if isinstance(name, str) else quoted(name)
-        )  # no key that there is: it is refused as unknown
+        return name if isinstance(name, str) else quoted(name)  # then it is refused as unknown
 
     def items(self, node: yaml.Node, where: str) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
