@@ -56,4 +56,8 @@ def yaml_complaint(error: Exception) -> str:
         return "not valid YAML: nested too deeply"
     if isinstance(error, (LookupError, AttributeError, TypeError)):  # whose texts speak of PyYAML's own code
         return "not valid YAML: a value is not what its tag says"
-    return "not valid YAML: " + cut(" ".join(str(error).split()), _MOST_SAID)
+    said = " ".join(str(error).split())
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None and len(said) > _MOST_SAID:  # the line stands at its end
+        said = f"line {mark.line + 1}: {said}"
+    return "not valid YAML: " + cut(said, _MOST_SAID)

@@ -207,11 +207,22 @@ def _from_environment(environ: Mapping[str, str]) -> _Source:
     return _Source("environment", {key: found[name] for key, name in keys.items()}, keys)
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which says for every value that it can't construct in which line it is."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except YAML_TROUBLE as error:
+            said = yaml_complaint(error).removeprefix("not valid YAML: ")
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from None
+
+
 def _from_file(path: str | None) -> _Source:
     if not path:
         return _Source("no file", {})
     try:
-        values = yaml.safe_load(Path(path).read_bytes())
+        values = yaml.load(Path(path).read_bytes(), _Loader)  # noqa: S506 (a safe one)
     except (yaml.YAMLError, *YAML_TROUBLE) as error:
         raise ValueError(f"{cut(path)}: {yaml_complaint(error)}") from None
     if values is None:
