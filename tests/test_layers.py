@@ -16,6 +16,7 @@ MODULES = {
 FLOORS = {
     "lowtide.settings": 0,
     "lowtide.expected": 0,
+    "lowtide.quoting": 0,
     "lowtide.record": 1,
     "lowtide.judge": 2,
     "lowtide.publish": 3,

@@ -189,3 +189,11 @@ def test_flows_have_their_settings(config):
     settings = load({}, config("max_flows: 7") | {"LOWTIDE_STRAY_AFTER": "2m"})
     assert (settings.stray_after, settings.max_flows) == (120.0, 7)
     assert (load({}, {}).stray_after, load({}, {}).max_flows) == (30.0, 100)
+
+
+@pytest.mark.parametrize("value", ["2001-99-99", "!!bool a", "!!timestamp a", "*" + "a" * 9000])
+def test_a_value_that_yaml_cannot_construct_is_named_by_its_line(tmp_path, value):
+    path = tmp_path / "lowtide.yaml"
+    path.write_text(f"port: 0\nversion: {value}\n")
+    with pytest.raises(ValueError, match=r"lowtide.yaml: not valid YAML: .*line 2"):
+        load({}, {"LOWTIDE_CONFIG": str(path)})

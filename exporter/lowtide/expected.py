@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from lowtide.quoting import quoted
+
 _MADE_BY = " made by "
 _KEYS = ("origin", "spawner", "reason")
 
@@ -21,7 +23,7 @@ class EntryError(ValueError):
     """One entry that isn't as it should be; its text follows the name of the setting."""
 
     def __init__(self, place: str, allowed: str, value: object) -> None:
-        super().__init__(f"{place} should be {allowed}, is {value!r}")
+        super().__init__(f"{place} should be {allowed}, is {quoted(value)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         return
     if isinstance(value, Mapping):
         for origin, reason in value.items():
-            yield f"[{origin!r}]", {"origin": origin, "reason": reason}
+            yield f"[{quoted(origin)}]", {"origin": origin, "reason": reason}
     elif isinstance(value, (list, tuple)):
         for number, entry in enumerate(value):
             if not isinstance(entry, Mapping) or not set(entry) <= set(_KEYS):

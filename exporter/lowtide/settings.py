@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from lowtide.expected import ALLOWED, EntryError, Expected, expected
+from lowtide.quoting import YAML_TROUBLE, cut, quoted, yaml_complaint
 
 
 class Unset(Enum):
@@ -181,15 +182,16 @@ def _parse(source: _Source, key: str, value: Any) -> Any:
     kind = _KINDS.get(key)
     if kind is None:
         raise ValueError(
-            f"{source.name}: unknown setting {shown!r} (value {value!r}): allowed are {', '.join(_KINDS)}"
+            f"{source.name}: unknown setting {quoted(shown)} (value {quoted(value)}): "
+            f"allowed are {', '.join(_KINDS)}"
         )
     try:
         return kind.parse(value)
     except EntryError as error:
         raise ValueError(f"{source.name}: {shown}{error}") from None
     except (ValueError, OverflowError):
-        quoted = "something else" if key == "token" else repr(value)
-        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {quoted}") from None
+        shown_value = "something else" if key == "token" else quoted(value)
+        raise ValueError(f"{source.name}: {shown} should be {kind.allowed}, is {shown_value}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Source:
@@ -205,19 +207,32 @@ def _from_environment(environ: Mapping[str, str]) -> _Source:
     return _Source("environment", {key: found[name] for key, name in keys.items()}, keys)
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which says for every value that it can't construct in which line it is."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except YAML_TROUBLE as error:
+            said = yaml_complaint(error).removeprefix("not valid YAML: ")
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from None
+
+
 def _from_file(path: str | None) -> _Source:
     if not path:
         return _Source("no file", {})
     try:
-        values = yaml.safe_load(Path(path).read_bytes())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not valid YAML: {error}") from None
+        values = yaml.load(Path(path).read_bytes(), _Loader)  # noqa: S506 (a safe one)
+    except (yaml.YAMLError, *YAML_TROUBLE) as error:
+        raise ValueError(f"{cut(path)}: {yaml_complaint(error)}") from None
     if values is None:
         values = {}
     if not isinstance(values, dict):
         raise ValueError(  # noqa: TRY004 (it is the file's text that is wrong)
             f"{path}: should be a mapping of settings, is {type(values).__name__}"
         )
-    return _Source(path, {str(key): value for key, value in values.items()})
+    return _Source(path, {_key(key): value for key, value in values.items()})
+
+
+def _key(key: object) -> str:
+    return key if isinstance(key, str) else quoted(key)

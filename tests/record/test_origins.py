@@ -1,7 +1,9 @@
 """Labels: bounded and printable, whatever they are made from."""
 
+import collections.abc
+
 import pytest
-from lowtide.record.origins import MAX_NAME, Budget, label, printable
+from lowtide.record.origins import MAX_NAME, Budget, label, own_name, printable
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,23 @@ def test_a_budget_is_sticky_and_bounded():
     assert [budget.admits(name) for name in "abcab"] == [True, True, False, True, True]
     assert len(budget) == 2
     assert budget.folded == 1
+
+
+class _Behaves(collections.abc.Coroutine):
+    """A coroutine in all but its names, that refers to a function."""
+
+    def __init__(self):
+        self.function = own_name
+
+    def send(self, value):
+        raise StopIteration
+
+    def throw(self, *error):
+        raise StopIteration
+
+    def __await__(self):
+        yield
+
+
+def test_a_class_that_behaves_as_a_coroutine_is_named_after_its_type():
+    assert own_name(_Behaves()).endswith(":_Behaves")

@@ -3,8 +3,11 @@
 import difflib
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from lowtide.quoting import cut, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,15 @@ def parse(assignments: Iterable[str]) -> dict[str, str]:
         name, equals, value = assignment.partition("=")
         setting = _BY_NAME.get(name.strip())
         if not equals:
-            raise ValueError(f"--set {assignment!r} should be name=value")
+            raise ValueError(f"--set {quoted(assignment)} should be name=value")
         if setting is None:
             raise ValueError(_unknown(name.strip()))
+        if not value.isprintable():  # the rules are one text, which it would break or change
+            raise ValueError(
+                f"--set {setting.name}: should be printable text on one line, is {quoted(value)}"
+            )
         if "<<" in value:  # it would be filled in
-            raise ValueError(f"--set {setting.name}: should not contain <<, is {value!r}")
+            raise ValueError(f"--set {setting.name}: should not contain <<, is {quoted(value)}")
         try:
             chosen[setting.name] = setting.parse(value.strip())
         except ValueError as error:
@@ -42,9 +49,10 @@ def parse(assignments: Iterable[str]) -> dict[str, str]:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, _BY_NAME, n=1)
+    close = difflib.get_close_matches(name[:100], _BY_NAME, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(_BY_NAME)}"
-    return f"--set {name}: no such setting, {hint}"
+    shown = cut(name) if name.isprintable() else quoted(name)
+    return f"--set {shown}: no such setting, {hint}"
 
 
 def _matcher(value: str) -> str:
@@ -53,7 +61,7 @@ def _matcher(value: str) -> str:
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         text = text[1:-1]
     if not text or re.search(r'["\n\\]', text):
-        raise ValueError(f'should be like promo, ~"promo.*" or !~"test.*", is {value!r}')
+        raise ValueError(f'should be like promo, ~"promo.*" or !~"test.*", is {quoted(value)}')
     if operator.endswith("~"):
         _compiles(text)
     return f'{operator}"{text}"'
@@ -68,16 +76,18 @@ def _split(value: str) -> tuple[str, str]:
 
 def _compiles(text: str) -> None:
     try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"should be a regular expression, is {text!r}: {error}") from None
+        with warnings.catch_warnings():  # Python's, of what it may read differently one day
+            warnings.simplefilter("ignore")
+            re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"should be a regular expression, is {quoted(text)}: {error}") from None
 
 
 def _selector(value: str) -> str:
     """Read more matchers, ``namespace="shop",env!="test"``, or nothing."""
-    matcher = r'[a-zA-Z_]\w*\s*(=|!=|=~|!~)\s*"[^"\\\n]*"'
+    matcher = r'[a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*"[^"\\\n]*"'
     if value and not re.fullmatch(rf"{matcher}(\s*,\s*{matcher})*", value):
-        raise ValueError(f'should be matchers like namespace="shop",env!="test", is {value!r}')
+        raise ValueError(f'should be matchers like namespace="shop",env!="test", is {quoted(value)}')
     return value
 
 
@@ -86,7 +96,7 @@ def _ignored(value: str) -> str:
         return ""
     text = value.removeprefix("=").removeprefix("~").strip('"')
     if re.search(r'["\n\\]', text):
-        raise ValueError(f'should be a regular expression like ~"shop:.*_worker", is {value!r}')
+        raise ValueError(f'should be a regular expression like ~"shop:.*_worker", is {quoted(value)}')
     _compiles(text)
     return f'coroutine!~"{text}"'
 
@@ -98,9 +108,9 @@ def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], st
         try:
             number = float(value)
         except ValueError:
-            raise ValueError(f"should be a number, is {value!r}") from None
+            raise ValueError(f"should be a number, is {quoted(value)}") from None
         if not minimum <= number <= maximum or math.isinf(number):
-            raise ValueError(f"should be {bounds}, is {value}")
+            raise ValueError(f"should be {bounds}, is {cut(value)}")
         return f"{number:.15g}"
 
     return read
@@ -108,15 +118,15 @@ def _number(minimum: float, maximum: float = float("inf")) -> Callable[[str], st
 
 def _seconds(value: str) -> str:
     """Read ``30m``, ``4h`` or ``2d`` as a number of seconds."""
-    found = re.fullmatch(r"(\d+)([smhdw])", value)
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
     if found is None or int(found[1]) == 0:
-        raise ValueError(f"should be a duration like 30m, 4h or 2d, is {value!r}")
+        raise ValueError(f"should be a duration like 30m, 4h or 2d, is {quoted(value)}")
     return str(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[found[2]])
 
 
 def _address(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s'\"{}<>]+", value):
-        raise ValueError(f"should be an address like https://example.org/runbooks, is {value!r}")
+        raise ValueError(f"should be an address like https://example.org/runbooks, is {quoted(value)}")
     return value.rstrip("/")
 
 

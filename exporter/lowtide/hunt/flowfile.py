@@ -9,6 +9,7 @@ import yaml
 
 from lowtide.hunt.draws import placeholders
 from lowtide.hunt.plan import METHODS, WEBSOCKET, Call, Choices, Expected, Flow, Plan, Request
+from lowtide.quoting import YAML_TROUBLE, cut, quoted, yaml_complaint
 from lowtide.settings import duration
 
 
@@ -33,10 +34,16 @@ class _Reader:
         self._loader = yaml.SafeLoader(text)
 
     def root(self) -> yaml.Node | None:
-        return self._loader.get_single_node()
+        try:
+            return self._loader.get_single_node()
+        except YAML_TROUBLE as error:
+            raise FlowFileError(f"{self._path}: {yaml_complaint(error)}") from None
 
     def value(self, node: yaml.Node) -> Any:
-        return self._loader.construct_object(node, deep=True)
+        try:
+            return self._loader.construct_object(node, deep=True)
+        except YAML_TROUBLE as error:
+            raise self.error(node, yaml_complaint(error)) from None
 
     def error(self, node: yaml.Node, text: str) -> FlowFileError:
         return FlowFileError(f"{self._path}:{node.start_mark.line + 1}: {text}")
@@ -45,28 +52,32 @@ class _Reader:
         """Read a mapping with these keys and no others."""
         found: dict[str, Any] = {}
         for name, key_node, value_node in self.pairs(node, where or "the file"):
-            shown = f"{where}.{name}" if where else str(name)
+            shown = f"{where}.{cut(name)}" if where else cut(name)
             if name not in keys:
-                raise self.error(key_node, f"unknown key {shown!r}: allowed are {', '.join(keys)}")
+                raise self.error(key_node, f"unknown key {quoted(shown)}: allowed are {', '.join(keys)}")
             key = keys[name]
-            field = key.field or str(name)
+            field = key.field or name
             if field in found:
                 raise self.error(key_node, f"{shown} stands there twice: leave one out")
             value = self.value(value_node)
             try:
                 found[field] = key.parse(value)
             except (ValueError, TypeError, OverflowError):
-                raise self.error(value_node, f"{shown} should be {key.allowed}, is {value!r}") from None
+                raise self.error(value_node, f"{shown} should be {key.allowed}, is {quoted(value)}") from None
         return found
 
-    def pairs(self, node: yaml.Node, where: str) -> list[tuple[Any, yaml.Node, yaml.Node]]:
+    def pairs(self, node: yaml.Node, where: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, f"{where} should be a mapping, is {self.value(node)!r}")
-        return [(self.value(key), key, value) for key, value in node.value]
+            raise self.error(node, f"{where} should be a mapping, is {quoted(self.value(node))}")
+        return [(self._name(key), key, value) for key, value in node.value]
+
+    def _name(self, key: yaml.Node) -> str:
+        name = self.value(key)
+        return name if isinstance(name, str) else quoted(name)  # then it is refused as unknown
 
     def items(self, node: yaml.Node, where: str) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
-            raise self.error(node, f"{where} should be a list, is {self.value(node)!r}")
+            raise self.error(node, f"{where} should be a list, is {quoted(self.value(node))}")
         return list(node.value)
 
 
@@ -82,9 +93,13 @@ def read(path: str) -> Plan:
         raise FlowFileError(f"{path}: not valid YAML: {error}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise FlowFileError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+        raise FlowFileError(f"{path}:{line}: {_said(error)}") from None
     except yaml.YAMLError as error:
-        raise FlowFileError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise FlowFileError(f"{path}: {yaml_complaint(error)}") from None
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    return yaml_complaint(ValueError(error.problem or error.context))
 
 
 def _plan(reader: _Reader) -> Plan:
@@ -114,7 +129,7 @@ def _check_names(reader: _Reader, node: yaml.Node, flows: tuple[Flow, ...]) -> N
     for item, flow in zip(reader.items(node, "flows"), flows, strict=True):
         if flow.name in seen:
             raise reader.error(
-                item, f"another flow is called {flow.name!r} too: give one of them a name: of its own"
+                item, f"another flow is called {quoted(flow.name)} too: give one of them a name: of its own"
             )
         seen.add(flow.name)
 
@@ -126,7 +141,7 @@ def _flow(reader: _Reader, node: yaml.Node, where: str, shared: Mapping[str, Any
         fields |= reader.fields(node, where, _CALL)
         return Call(**{"name": fields["function"]} | fields | {"random": _merged("random", shared, fields)})
     if "path" not in keys:
-        raise reader.error(node, f"{where} should have path: or call:, has {', '.join(map(str, keys))}")
+        raise reader.error(node, f"{where} should have path: or call:, has {cut(', '.join(keys))}")
     fields = reader.fields(node, where, _REQUEST)
     merged = {"random": _merged("random", shared, fields), "headers": _merged("headers", shared, fields)}
     name = f"{fields.get('method', 'GET')} {fields['path']}"
@@ -143,12 +158,12 @@ def _check(reader: _Reader, node: yaml.Node, where: str, request: Request) -> No
     for name in placeholders(request.path):
         if name not in request.random:
             raise reader.error(
-                node, f"{where}.path has {{{name}}} without values: add random: {{{name}: [a, b]}}"
+                node, f"{where}.path has {{{cut(name)}}} without values: add random: {{{cut(name)}: [a, b]}}"
             )
     if request.json is not None and request.body is not None:
         raise reader.error(node, f"{where} has json and body: leave one out")
     if request.method == WEBSOCKET and request.expect not in {(), (101,)}:
-        raise reader.error(node, f"{where}.expect should be 101 for a websocket, is {request.expect!r}")
+        raise reader.error(node, f"{where}.expect should be 101 for a websocket, is {quoted(request.expect)}")
 
 
 def _expected(reader: _Reader, node: yaml.Node, where: str) -> Expected:

@@ -18,6 +18,7 @@ from lowtide.hunt.leaks import Leak
 from lowtide.hunt.pytest_plugin import MARK
 from lowtide.hunt.report import report
 from lowtide.hunt.watch import Watch
+from lowtide.quoting import quoted
 
 _ALLOWED = ("ignore", "threads", "settle", "skip")
 
@@ -216,14 +217,14 @@ def _check_arguments(item: pytest.Item, mark: pytest.Mark) -> None:
     where = f"{item.nodeid}: @pytest.mark.lowtide"
     if mark.args:
         raise pytest.UsageError(
-            f"{where} takes keyword arguments only, got {mark.args[0]!r}: {', '.join(_ALLOWED)}"
+            f"{where} takes keyword arguments only, got {quoted(mark.args[0])}: {', '.join(_ALLOWED)}"
         )
     for name in mark.kwargs:
         if name not in _ALLOWED:
             raise pytest.UsageError(f"{where} has no argument {name!r}: allowed are {', '.join(_ALLOWED)}")
     skip = mark.kwargs.get("skip", "reason")
     if not isinstance(skip, str) or not skip.strip():
-        raise pytest.UsageError(f"{where}: skip should be the reason not to check it, is {skip!r}")
+        raise pytest.UsageError(f"{where}: skip should be the reason not to check it, is {quoted(skip)}")
     try:
         Rules(mark.kwargs.get("ignore", {}))
     except ValueError as error:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from lowtide.quoting import YAML_TROUBLE, yaml_complaint
+
 _LONGEST = 60
 """Characters of a wrong key or value that an error shows."""
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -100,10 +102,8 @@ def marked(file: str, content: bytes) -> Marked:
     """Read the one document of a YAML file. ValueError if it is none; nothing in it is executed or expanded."""
     try:
         node = yaml.compose(content, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ValueError(f"{file}: not valid YAML: nested too deeply") from None
+    except (yaml.YAMLError, *YAML_TROUBLE) as error:
+        raise ValueError(f"{file}: {yaml_complaint(error)}") from None
     if node is None:
         node = yaml.MappingNode("tag:yaml.org,2002:map", [])
         node.start_mark = yaml.Mark(file, 0, 0, 0, "", 0)

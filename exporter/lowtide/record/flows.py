@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from weakref import ref
 
+from lowtide.quoting import quoted
 from lowtide.record.origins import OTHER, Budget, label
 
 F = TypeVar("F")
@@ -274,7 +275,7 @@ def detached() -> Flow:
 def checked(name: object) -> str:
     """Return the name of a flow as plain text; raise TypeError or ValueError for what is none."""
     if not isinstance(name, str):
-        raise TypeError(f'flow name should be text, is {name!r}: write flow("recalculate prices")')
+        raise TypeError(f'flow name should be text, is {quoted(name)}: write flow("recalculate prices")')
     if not name:
         raise ValueError("flow name should not be empty: say what the work is")
     return name if type(name) is str else str.__str__(name)

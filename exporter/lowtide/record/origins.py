@@ -118,12 +118,12 @@ def own_name(coroutine: Any) -> str:
     decorated with functools.wraps answers with the names of the one inside.
     Awaitables without a function are named after their type: ``builtins:async_generator_asend``.
     """
+    kind = type(coroutine)
+    qualname = getattr(coroutine, "__qualname__", None)  # classes that only behave as coroutines have none
     for referent in gc.get_referents(coroutine):
-        if type(referent) is FunctionType and referent.__qualname__ == coroutine.__qualname__:
+        if type(referent) is FunctionType and referent.__qualname__ == qualname:
             module = referent.__module__ or referent.__globals__.get("__name__")
             return qualified(module, referent.__qualname__)
-    kind = type(coroutine)
-    qualname = getattr(coroutine, "__qualname__", None)
     return qualified(kind.__module__, qualname if type(qualname) is str else kind.__qualname__)
 
 
