@@ -88,7 +88,8 @@ def test_it():
     result.stdout.fnmatch_lines(
         ["left behind: 50 tasks", "50 tasks: test_planted:ask made by test_planted:price"]
     )
-    assert result.stdout.str().count("waits in") == 1
+    told, _, _ = result.stdout.str().partition("short test summary info")  # which repeats it whole in a CI
+    assert told.count("waits in") == 1
 
 
 def test_tasks_that_can_still_be_woken_say_by_what(suite):
