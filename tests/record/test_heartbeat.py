@@ -108,7 +108,7 @@ def test_a_block_in_the_first_second_is_counted(install, registry):
 
 
 def test_a_busy_loop_that_answers_is_not_blocked(install, registry):
-    """Where the machine itself takes the loop off its core for long, that may count, but nothing else."""
+    """Where the machine takes the loop off its core for long, that may count, and one look that came late."""
 
     async def main():
         with install():
@@ -124,7 +124,7 @@ def test_a_busy_loop_that_answers_is_not_blocked(install, registry):
             return _blocked(registry), held_up
 
     blocked, held_up = asyncio.run(main())
-    assert sum(blocked.values()) <= 1.5 * held_up
+    assert sum(blocked.values()) <= 1.5 * held_up + 0.15
 
 
 def test_an_idle_loop_is_not_blocked_and_its_heartbeat_is_fresh(install, registry):
