@@ -2,8 +2,8 @@
 # PYTHON chooses the interpreter: make test PYTHON=python3.13
 PYTHON ?= python3
 BIN := .venv/bin
-# Without a tracer: faults that set one of their own, a thousand programs that are judged by counting references, which it makes ten times as slow, and
-# forks among running threads, whose children may inherit a lock of the tracer's.
+# Without a tracer: faults that set one of their own, a thousand programs that are judged by counting references,
+# which it makes ten times as slow, and forks among running threads, whose children may inherit a lock of the tracer's.
 UNTRACED := tests/chaos tests/attach/test_fork.py tests/corpus tests/judge/test_corpus.py
 .DEFAULT_GOAL := help
 .PHONY: help chaos demo test test-pythons test-container lock check fmt generate pictures bench backtest bench-dashboards dashboard-pictures
