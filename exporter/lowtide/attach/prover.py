@@ -14,8 +14,8 @@ from lowtide.record.part import Part
 
 _FEED = 0.0005
 """Seconds that a turn may spend on taking new tasks in."""
-_SHARE = 0.0195
-"""Most of one core that the proof may use: 100,000 leaked tasks are all judged within ten minutes, and an ordinary
+_SHARE = 0.019
+"""Most of one core that the proof may use: nearly 100,000 leaked tasks are judged within ten minutes, and an ordinary
 service takes a hundredth of that, because a task that can be woken is asked ever more rarely."""
 
 
