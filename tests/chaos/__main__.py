@@ -14,7 +14,7 @@ from tests.chaos import load
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="1 is the full size, which takes about an hour"
+        "--scale", type=float, default=1.0, help="1 is the full size, of which three take ten minutes each"
     )
     parser.add_argument("--here", action="store_true", help="run them in this process")
     parser.add_argument("parts", nargs="*", help="parts of names of faults; all if none is given")
