@@ -84,15 +84,16 @@ class Items:
         """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
         if item not in self._rules or (self._reruns and _is_run_by_others(item)):
             return None
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        hook = item.ihook  # found anew each time it is asked for
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         item.stash[_KEY] = found = Checked(Watch(item.nodeid, self._rules[item]))
         found.in_protocol = True
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         if found.leaks:
             reports = _with_leaks(item, found, reports)
         for each in reports:
-            item.ihook.pytest_runtest_logreport(report=each)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            hook.pytest_runtest_logreport(report=each)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -124,7 +125,7 @@ class Items:
         finally:
             if found is not None:
                 found.end(check=True)
-        if found is not None and found.leaks and not found.in_protocol:
+        if found is not None and not found.in_protocol and found.leaks:
             pytest.fail(found.report(), pytrace=False)
         return result
 
