@@ -98,7 +98,7 @@ class Hooks:
     def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> None:
         """Watch a loop, unless it is watched already."""
         known = self._loops.get(id(loop))
-        if known is None or known.loop is not loop:
+        if (known is None or known.loop is not loop) and _is_real(loop):
             self._classes.meet(type(loop))
             self._loops[id(loop)] = WatchedLoop(loop, owner)
 
@@ -239,6 +239,13 @@ class Hooks:
 
 
 hooks = Hooks()
+
+
+def _is_real(loop: Any) -> bool:
+    """Say whether it is no stand-in, of which nothing can be asked: a test may have one run for a while."""
+    return isinstance(loop, asyncio.AbstractEventLoop) and (
+        type(loop).is_closed is not asyncio.AbstractEventLoop.is_closed
+    )
 
 
 def _is_anyio_worker(thread: threading.Thread) -> bool:

@@ -37,6 +37,8 @@ class Watch:
     ``begin`` and ``end`` belong to one thread and context.
     """
 
+    __slots__ = ("_before", "_told", "leaks", "owner", "rules")
+
     def __init__(self, name: str, rules: Rules) -> None:
         self.rules = rules
         self.owner = Owner(name, current.get())
