@@ -72,8 +72,9 @@ async def feed(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     writer = asyncio.create_task(_write_lines(lines))
     try:
-        while line := await lines.get():
-            await response.write(line)
+        with contextlib.suppress(ConnectionResetError):  # the client has left
+            while line := await lines.get():
+                await response.write(line)
     finally:
         writer.cancel()
     return response

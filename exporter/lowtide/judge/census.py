@@ -99,6 +99,8 @@ class MeasuredLoop:
         self.destroyed = destroyed
         self.to_prove: deque[tuple[Origin, TaskRef]] = deque()
         """Tasks that have waited for PROVE_AFTER, for the proof to take."""
+        self.to_drop: deque[TaskRef] = deque()
+        """Tasks that have ended since, and may still be referred to."""
         self.lost: dict[int, int] = {}
         """The origins of what the last census struck off, by hash."""
         self.roll = Roll()
@@ -206,7 +208,8 @@ class Census:
         """Strike off what ended, and find the origins of what was destroyed."""
         notes = [loop.destroyed.notes.popleft() for _ in range(len(loop.destroyed.notes))]
         lost: dict[int, int] = {}
-        for _ in loop.roll.strike(self._tallies, lost):
+        for handed_out in loop.roll.strike(self._tallies, lost):
+            loop.to_drop.extend(handed_out)
             breath.take()
         # A collection lets go of a task before it tells of it: the census between the two struck it off.
         known = loop.lost | lost

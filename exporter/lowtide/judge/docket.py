@@ -106,6 +106,12 @@ class Docket:
             self._turns.append(origin)
         self._fresh[origin].append(entry)
 
+    def drop(self, task: "asyncio.Task[Any]") -> None:
+        """Take a task that has ended off the docket at once, though somebody still refers to it."""
+        entry = self._entries.get(id(task))
+        if entry is not None and entry() is task:
+            self._release(entry)
+
     def specimen(self, origin: Hashable) -> Verdict | None:
         """Return the last graded task of an origin, an unwakeable one if there is any."""
         for grade in (UNWAKEABLE, CANCEL_ONLY):
@@ -233,7 +239,7 @@ class Docket:
         if look.verdict == STRANDED:
             self._uncount(entry)
             self._custody.release(entry)
-            entry.grade, entry.held, entry.holders = "", None, ()
+            entry.held, entry.holders = None, ()
             entry.order = next(self._order)  # the last pass is no answer any more
             self._admit(entry, look)
 
@@ -272,3 +278,4 @@ class Docket:
     def _uncount(self, entry: Entry) -> None:
         if entry.grade and entry.origin is not None:
             self.counts[entry.origin, entry.waiting_on, entry.grade] -= 1
+        entry.grade = ""
