@@ -92,6 +92,20 @@ def test_tasks_that_were_proven_and_then_cancelled_are_counted_no_more(install):
     asyncio.run(main())
 
 
+def test_a_proven_task_that_ended_is_counted_no_more_though_somebody_refers_to_it(install):
+    async def main():
+        with install():
+            for _ in range(4):
+                price()
+            kept = list(_background)
+            await _until(lambda: sum(_stranded().values()) == 4)
+            await _end()
+            await _until(lambda: not _stranded())
+            return [task.cancelled() for task in kept]
+
+    assert asyncio.run(main()) == [True] * 4
+
+
 def test_findings_of_a_loop_that_stands_still_have_numbers_but_no_sample(install):
     async def main():
         with install() as handle:

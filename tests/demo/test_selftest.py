@@ -45,7 +45,7 @@ def failed(verdicts):
 
 def test_where_all_is_well_it_passes(hurried):
     status, verdicts, end = run()
-    assert (status, failed(verdicts)) == (0, set())
+    assert (status, failed(verdicts)) == (0, set()), verdicts
     assert "sees the leak and accuses nobody else" in end
 
 

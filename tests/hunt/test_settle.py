@@ -51,6 +51,12 @@ def test_it_is_over_before_its_time_when_two_looks_prove_all_that_is_left(proof)
     assert fake.looks >= 2
 
 
+@pytest.mark.parametrize("limit", [0.1, 600])
+def test_a_task_that_a_thread_held_for_a_moment_is_looked_at_again(limit):
+    held = Evidence(seen=2, unwakeable=1, cancel_only=1)
+    assert settled(Fake([LEFT], [held] * 4 + [PROVEN]), limit).evidence == {A: PROVEN}
+
+
 def test_a_proof_that_the_next_look_takes_back_is_none():
     fake = Fake([LEFT], [PROVEN, UNPROVEN])
     assert settled(fake, 0.5).evidence == {A: UNPROVEN}

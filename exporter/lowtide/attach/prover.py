@@ -8,15 +8,12 @@ from typing import cast
 from weakref import ref
 
 from lowtide.judge.census import MeasuredLoop
-from lowtide.judge.docket import Docket
+from lowtide.judge.docket import SHARE, Docket
 from lowtide.record.origins import Origin
 from lowtide.record.part import Part
 
 _FEED = 0.0005
 """Seconds that a turn may spend on taking new tasks in."""
-_SHARE = 0.019
-"""Most of one core that the proof may use: nearly 100,000 leaked tasks are judged within ten minutes, and an ordinary
-service takes a hundredth of that, because a task that can be woken is asked ever more rarely."""
 
 
 class Prover:
@@ -37,9 +34,12 @@ class Prover:
     def wake(self) -> None:
         """Take a turn soon if there are new tasks to take in."""
         loop = self._loop()
-        if self._asleep and self._count.to_prove and loop is not None and loop.is_running():
+        if self._asleep and self._has_news() and loop is not None and loop.is_running():
             self._asleep = False
             loop.call_soon_threadsafe(self._part.attempt, self._turn, context=Context())
+
+    def _has_news(self) -> bool:
+        return bool(self._count.to_prove or self._count.to_drop)
 
     def counts(self) -> dict[tuple[Origin, str, str], int]:
         """Count the proven tasks by origin, what they wait on, and grade. Safe from any thread."""
@@ -62,15 +62,20 @@ class Prover:
         began = perf_counter()
         self._take_in(began)
         fed = perf_counter() - began
-        pause = max(self.docket.work(), fed / _SHARE)
-        due = 0.0 if self._count.to_prove else self.docket.due_in()
-        self._asleep = not self._count.to_prove
+        pause = max(self.docket.work(), fed / SHARE)
+        due = 0.0 if self._has_news() else self.docket.due_in()
+        self._asleep = not self._has_news()
         if due is not None:
             self._timer = loop.call_later(max(pause, due), self._part.attempt, self._turn, context=Context())
 
     def _take_in(self, began: float) -> None:
-        """Put on the docket what has waited for long enough, the oldest first."""
-        fresh = self._count.to_prove
+        """Take off the docket what has ended, and put on it what has waited for long enough, the oldest first."""
+        ended, fresh = self._count.to_drop, self._count.to_prove
+        while ended and perf_counter() - began < _FEED:
+            task = ended.popleft()()
+            if task is not None:
+                self.docket.drop(task)
+            del task
         while fresh and perf_counter() - began < _FEED:
             origin, reference = fresh.popleft()
             task = reference()

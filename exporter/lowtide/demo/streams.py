@@ -72,8 +72,9 @@ async def feed(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     writer = asyncio.create_task(_write_lines(lines))
     try:
-        while line := await lines.get():
-            await response.write(line)
+        with contextlib.suppress(ConnectionResetError):  # the client has left
+            while line := await lines.get():
+                await response.write(line)
     finally:
         writer.cancel()
     return response
@@ -98,6 +99,7 @@ async def live(request: web.Request) -> web.WebSocketResponse:
         finally:
             telling.cancel()
             hearing.cancel()
+            await asyncio.gather(telling, hearing, return_exceptions=True)  # a client that left is no error
     await socket.close()
     return socket
 

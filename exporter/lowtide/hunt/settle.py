@@ -17,6 +17,8 @@ _QUIET = 0.15
 _APART = 1.0
 """Seconds between two looks that have to agree before anything is called proven."""
 _LOOK_EVERY = 0.4
+_ENOUGH = 6
+"""Looks after which it is believed that somebody could cancel a task: a thread may hold it for a moment."""
 _AT_REST = 2.0
 """Seconds without a change after which a warm-up is over: letters and retries take as long."""
 
@@ -38,6 +40,7 @@ class _Wait:
     next_look: float = 0.0
     evidence: dict[Thing, Evidence] = field(default_factory=dict)
     first_proof: dict[Thing, float] = field(default_factory=dict)
+    looks: int = 0
 
     def count(self, surplus: dict[Thing, int], now: float) -> None:
         """Take a new count in; what changed has to be looked at anew."""
@@ -46,6 +49,7 @@ class _Wait:
 
     def judge(self, found: Mapping[Thing, Evidence], now: float, took: float) -> None:
         """Take the answers of a look in. A proof counts once an earlier one, a second ago, said the same."""
+        self.looks += 1
         self.next_look = now + max(_LOOK_EVERY, 5 * took)
         self.evidence = dict(found)
         proofs = {thing for thing, each in found.items() if each.unwakeable or each.cancel_only}
@@ -56,7 +60,11 @@ class _Wait:
         proven = {thing for thing, each in self.confirmed().items() if each.stuck}
         # Not the confirmed evidence here: a first proof takes the excuse away.
         excused = {thing for thing, each in self.evidence.items() if each.excused}
-        return bool(self.surplus) and self.surplus.keys() <= proven | excused
+        return bool(self.surplus) and self.surplus.keys() <= proven | excused and not self.is_in_doubt()
+
+    def is_in_doubt(self) -> bool:
+        """Say whether another look may still find that nobody holds a task after all."""
+        return self.looks < _ENOUGH and any(each.cancel_only for each in self.evidence.values())
 
     def confirmed(self) -> dict[Thing, Evidence]:
         """Return the evidence, without proofs that only one look has seen."""
@@ -90,7 +98,8 @@ class Settler:
             late = now - began >= self._limit
             if late or now >= wait.next_look:
                 await self._look(wait)
-                if wait.is_over() or (late and now - began >= self._limit + _APART):
+                too_late = now - began >= self._limit + _APART and not wait.is_in_doubt()
+                if wait.is_over() or too_late:
                     return Settled(counts, wait.confirmed())
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

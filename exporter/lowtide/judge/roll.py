@@ -71,8 +71,9 @@ class _Segment:
         self.origins.extend(origins)
         self.by_origin.update(origins)
 
-    def strike(self, live: list[bool], tallies: Sequence[Tally], lost: dict[int, int]) -> None:
+    def strike(self, live: list[bool], tallies: Sequence[Tally], lost: dict[int, int]) -> list[TaskRef]:
         gone = list(map(not_, live))
+        handed_out = list(compress(self.refs[: self.handed_out], gone))
         if len(lost) < _MOST_LOST:
             lost.update(zip(map(hash, compress(self.refs, gone)), compress(self.origins, gone), strict=True))
         for origin, count in Counter(compress(self.origins, gone)).items():
@@ -88,6 +89,7 @@ class _Segment:
         self.origins = array("H", compress(self.origins, live))
         self.by_origin = Counter(self.origins)
         self.flows = list(compress(self.flows, live))
+        return handed_out
 
     def release(self) -> Iterator[int]:
         """Yield the places of tasks whose flow has ended."""
@@ -128,17 +130,15 @@ class Roll:
         for origin, count in Counter(origins).items():
             tallies[origin].live += count
 
-    def strike(self, tallies: Sequence[Tally], lost: dict[int, int]) -> Iterator[None]:
-        """Strike off finished and freed tasks, a segment at each step.
+    def strike(self, tallies: Sequence[Tally], lost: dict[int, int]) -> Iterator[Sequence[TaskRef]]:
+        """Strike off finished and freed tasks, a segment at each step, and yield those that were handed out.
 
         ``lost`` gets the origins of what was struck off, by the hashes of the references, which outlive the
         tasks: that is how one is found that was destroyed while pending.
         """
         for segment in self._segments:
             live = _liveness(segment.refs)
-            if live is not None:
-                segment.strike(live, tallies, lost)
-            yield
+            yield () if live is None else segment.strike(live, tallies, lost)
         self._join()
 
     def _join(self) -> None:
