@@ -22,7 +22,7 @@ from lowtide.hunt.leaks import (
     unproven_task_leaks,
 )
 from lowtide.hunt.loops import WatchedLoop
-from lowtide.hunt.settling import settled, wait
+from lowtide.hunt.patience import settled, wait
 from lowtide.hunt.threads import is_idle, thread_function, thread_leak
 from lowtide.record.threads import OWN
 
