@@ -243,9 +243,8 @@ hooks = Hooks()
 
 def _is_real(loop: Any) -> bool:
     """Say whether it is no stand-in, of which nothing can be asked: a test may have one run for a while."""
-    return isinstance(loop, asyncio.AbstractEventLoop) and (
-        type(loop).is_closed is not asyncio.AbstractEventLoop.is_closed
-    )
+    abstract = asyncio.AbstractEventLoop.is_closed
+    return getattr(type(loop), "is_closed", abstract) is not abstract
 
 
 def _is_anyio_worker(thread: threading.Thread) -> bool:

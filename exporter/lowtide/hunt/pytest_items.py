@@ -101,9 +101,8 @@ class Items:
         except BaseException:
             found.end(check=False)
             raise
-        found.end(
-            check=True
-        )  # where a fixture of wider scope failed, the test's own teardown was never reached
+        # Where a fixture of wider scope failed, the test's own teardown was never reached.
+        found.end(check=True)
         if found.has_leaks:
             reports = _with_leaks(item, found, reports)
         for each in reports:
