@@ -232,13 +232,16 @@ def test_passes_that_take_longer_than_a_collection_come_once_in_ten_minutes():
 
 
 def test_its_share_is_one_of_the_core_and_not_of_the_time_that_others_took():
-    async def scene(steps):
+    async def scene(steps, healthy=False):
         clock, used = Clock(), iter([0.0, steps])
         docket = docket_with(clock, share=0.02, slice_seconds=0.001, used=lambda: next(used))
+        spawn(asyncio.sleep(60) if healthy else asyncio.Event().wait())
+        await hand_in(docket)
         return await call(docket.work)
 
     assert play(lambda: scene(0.0)) == 0.001
     assert play(lambda: scene(0.002)) == pytest.approx(0.098)
+    assert play(lambda: scene(0.002, healthy=True)) == pytest.approx(0.198)
 
 
 def test_origins_take_turns():
