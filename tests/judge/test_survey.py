@@ -158,7 +158,8 @@ TYPES = [
     (sqlite3.Connection, SHUT),
     (ctypes.CFUNCTYPE(None), SHUT),
     (threading.local, SHUT),
-    (asyncio.StreamWriter, SHUT),
+    # It has a finalizer since 3.11.5.
+    (asyncio.StreamWriter, SHUT if hasattr(asyncio.StreamWriter, "__del__") else PLAIN),
     (type("Final", (), {"__del__": lambda _: None}), SHUT),
     (type("Heir", (sqlite3.Connection,), {}), SHUT),
 ]
