@@ -80,8 +80,9 @@ def take(folder: Path, port: int) -> Slot:
         if lock is not None:
             slot = Slot(number, lock, socket_of(folder, port, number))
             _remove_files(folder, port, number)
-            os.ftruncate(lock, 0)
-            os.write(lock, f"{os.getpid()}\n".encode())
+            with contextlib.suppress(OSError):  # on a full disk it is just not known whose the slot is
+                os.ftruncate(lock, 0)
+                os.write(lock, f"{os.getpid()}\n".encode())
             return slot
     raise OSError(f"all {MAX_SLOTS} slots in LOWTIDE_DIR {str(folder)!r} are taken: use another directory")
 
