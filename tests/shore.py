@@ -108,6 +108,7 @@ def attack():
             await answers.put(2)
 
         stuck.__qualname__ = name
+        stuck.__code__ = stuck.__code__.replace(co_qualname=name)  # what a stack is named by
         keep(stuck(asyncio.Queue(1)), name)
 
 
