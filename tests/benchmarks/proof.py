@@ -132,7 +132,7 @@ class Drive:
 
 
 async def stranded(count, limit):
-    docket = Docket(asyncio.get_running_loop(), share=0.019)
+    docket = Docket(asyncio.get_running_loop())
     for number in range(count):
         spawn(put(full_queue()))
         if number % 1000 == 999:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 
+import pytest
 from lowtide.judge.docket import Docket
 
 from tests.judge.scene import BACKGROUND, play, spawn, turns
@@ -228,6 +229,19 @@ def test_passes_that_take_longer_than_a_collection_come_once_in_ten_minutes():
 
     assert play(lambda: scene(-1.0)) == [1, 2, 3, 3, 3, 3]
     assert play(lambda: scene(1.0)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_its_share_is_one_of_the_core_and_not_of_the_time_that_others_took():
+    async def scene(steps, healthy=False):
+        clock, used = Clock(), iter([0.0, steps])
+        docket = docket_with(clock, share=0.02, slice_seconds=0.001, used=lambda: next(used))
+        spawn(asyncio.sleep(60) if healthy else asyncio.Event().wait())
+        await hand_in(docket)
+        return await call(docket.work)
+
+    assert play(lambda: scene(0.0)) == 0.001
+    assert play(lambda: scene(0.002)) == pytest.approx(0.098)
+    assert play(lambda: scene(0.002, healthy=True)) == pytest.approx(0.198)
 
 
 def test_origins_take_turns():

@@ -8,15 +8,12 @@ from typing import cast
 from weakref import ref
 
 from lowtide.judge.census import MeasuredLoop
-from lowtide.judge.docket import Docket
+from lowtide.judge.docket import SHARE, Docket
 from lowtide.record.origins import Origin
 from lowtide.record.part import Part
 
 _FEED = 0.0005
 """Seconds that a turn may spend on taking new tasks in."""
-_SHARE = 0.019
-"""Most of one core that the proof may use: nearly 100,000 leaked tasks are judged within ten minutes, and an ordinary
-service takes a hundredth of that, because a task that can be woken is asked ever more rarely."""
 
 
 class Prover:
@@ -65,7 +62,7 @@ class Prover:
         began = perf_counter()
         self._take_in(began)
         fed = perf_counter() - began
-        pause = max(self.docket.work(), fed / _SHARE)
+        pause = max(self.docket.work(), fed / SHARE)
         due = 0.0 if self._has_news() else self.docket.due_in()
         self._asleep = not self._has_news()
         if due is not None:

@@ -99,6 +99,7 @@ async def live(request: web.Request) -> web.WebSocketResponse:
         finally:
             telling.cancel()
             hearing.cancel()
+            await asyncio.gather(telling, hearing, return_exceptions=True)  # a client that left is no error
     await socket.close()
     return socket
 

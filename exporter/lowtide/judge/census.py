@@ -20,6 +20,7 @@ from weakref import ref
 
 from lowtide.judge.belonging import flows_of
 from lowtide.judge.filing import Filing
+from lowtide.judge.floor import SlidingMinimum
 from lowtide.judge.roll import SEGMENT, Chosen, Roll, Tally
 from lowtide.judge.strays import FlowCount, StrayCount, Strays
 from lowtide.record.destroyed import Destroyed, Note
@@ -113,26 +114,8 @@ class MeasuredLoop:
         self.roll = Roll()
         self.outlived = Roll()
         """Tasks that outlived their flow, on which they are as old as its end."""
-        self.floor = _SlidingMinimum(FLOOR_WINDOW)
+        self.floor = SlidingMinimum(FLOOR_WINDOW)
         self.loop = ref(loop)
-
-
-class _SlidingMinimum:
-    """The least value of the last ``window`` seconds: values are kept only while they can still become it."""
-
-    def __init__(self, window: float) -> None:
-        self._window = window
-        self._rising: deque[tuple[float, int]] = deque()
-
-    def add(self, now: float, value: int) -> None:
-        while self._rising and self._rising[-1][1] >= value:
-            self._rising.pop()
-        self._rising.append((now, value))
-        while self._rising[0][0] <= now - self._window:
-            self._rising.popleft()
-
-    def least(self) -> int:
-        return self._rising[0][1] if self._rising else 0
 
 
 class Census:

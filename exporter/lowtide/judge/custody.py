@@ -15,7 +15,8 @@ from typing import Any
 
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of
-from lowtide.judge.look import STRANDED, Look, counted, look_at
+from lowtide.judge.look import STRANDED, Look, look_at
+from lowtide.judge.shards import Shards
 from lowtide.judge.survey import getrefcount, waiting_for
 from lowtide.judge.waits import chain
 
@@ -75,9 +76,9 @@ class Custody:
         self._loop = loop
         self._most = most
         self._grade = grade
-        self._proven: dict[int, Entry] = {}
+        self._proven = Shards[Entry]()
         # The coroutines in which proven tasks are suspended, and which task each belongs to.
-        self._stuck: dict[int, int] = {}
+        self._stuck = Shards[int]()
         # Proven tasks of which it isn't known who holds them, and those that wait for others of their group.
         self._open: dict[int, Entry] = {}
         self._ungraded: dict[int, Entry] = {}
@@ -94,8 +95,9 @@ class Custody:
         objects = look.survey.objects
         entry.group = {id(objects[place]) for place in grip.tasks[1:]}
         entry.needs = grip.needs.get(1, 0)
-        entry.references = counted(look.survey, [1])[0][0] + len(look.survey.sources[1])
-        self._stuck.update(dict.fromkeys(entry.coroutines, entry.key))
+        entry.references = grip.references
+        for coroutine in entry.coroutines:
+            self._stuck[coroutine] = entry.key
         self._proven[entry.key] = entry
         if grip.blocker:
             entry.held, entry.holders = True, (grip.blocker,)

@@ -3,8 +3,9 @@
 Guarantees:
 - Between two calls nothing here refers to a task, coroutine or frame strongly.
 - One call of ``work`` takes about ``slice_seconds``, or one look if that is longer, and says how long to wait
-  so that it uses at most ``share`` of one core. The pass over the heap that finds holders is the exception:
-  at most one a minute, and one in ten minutes once it takes longer than a full collection.
+  so that it uses at most ``share`` of one core, half of it where nothing is stranded. The pass over the heap that
+  finds holders is the exception: at most one a minute, and one in ten minutes once it takes longer than a full
+  collection.
 - A verdict needs two looks at least a second apart that find the task on the same future.
 - Origins take turns, and within one the tasks that were handed in first come first.
 - A task that isn't stranded is looked at ever more rarely, unless its future changes.
@@ -27,6 +28,7 @@ from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE, Custody, Entry, futur
 from lowtide.judge.kinds import TASK, kind_of
 from lowtide.judge.look import STRANDED, Look, look_at
 from lowtide.judge.quiet import without_collections
+from lowtide.judge.shards import Shards
 from lowtide.judge.survey import task_cancelled, task_done
 from lowtide.judge.waits import waiting_on
 
@@ -34,13 +36,14 @@ from lowtide.judge.waits import waiting_on
 _APART = 1.0
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 600.0
-# A proven task is seen to again only to notice that it was cancelled while somebody holds it.
-_PROVEN_PAUSE = 60.0
 _BETWEEN_PASSES = 60.0
 # Passes that are made before their length is judged.
 _TRIED = 3
 # A pass waits this long for more tasks that it could answer for.
 _GATHERING = 8.0
+# Most of one core that all this may use: a hundred thousand leaked tasks are judged within ten minutes. Tasks that
+# can be woken get half of it; an ordinary service takes a hundredth, because they are asked ever more rarely.
+SHARE = 0.018
 # A look must fit into a slice, so this is less than for an explicit question.
 _MOST_OBJECTS = 600
 
@@ -63,18 +66,20 @@ class Docket:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        share: float = 0.01,
+        share: float = SHARE,
         slice_seconds: float = 0.002,
         clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.thread_time,
         full_collection: Callable[[], float] = lambda: float("inf"),
     ) -> None:
         self._loop = loop
         self._share = share
         self._slice = slice_seconds
         self._clock = clock
+        self._used = used
         self._full_collection = full_collection
         self._custody = Custody(loop, _MOST_OBJECTS, self._grade)
-        self._entries: dict[int, Entry] = {}
+        self._entries = Shards[Entry]()
         self._fresh: dict[Hashable, deque[Entry]] = {}
         self._turns: deque[Hashable] = deque()
         self._due: list[tuple[float, int, Entry]] = []
@@ -83,6 +88,7 @@ class Docket:
         self._last_pass = float("-inf")
         self._last_settled = float("-inf")
         self._gathering_since = 0.0
+        self._met_stranded = False
         self._recent_passes: deque[float] = deque(maxlen=5)
         # Graded tasks by origin, what they wait on, and grade, without group members that nobody handed in.
         self.counts: Counter[tuple[Hashable, str, str]] = Counter()
@@ -122,7 +128,7 @@ class Docket:
 
     def verdicts(self) -> Iterator[Verdict]:
         """Yield every handed-in task that is stranded and graded."""
-        for entry in list(self._entries.values()):
+        for entry in self._entries.values():
             if entry.grade and entry.origin is not None:
                 yield Verdict(entry, entry.origin, entry.grade, entry.waiting_on, entry.holders)
 
@@ -132,18 +138,21 @@ class Docket:
             return self._work()
 
     def _work(self) -> float:
-        began = self._clock()
+        began, used = self._clock(), self._used()
+        self._met_stranded = False
         if self._is_pass_due(began):
             self._pass(began)
             return self._slice  # it is not of the share; what it found can be told at once
         elif self._custody.has_settling() and began - self._last_settled >= _APART:
+            self._met_stranded = True
             self._custody.settle_some(lambda: self._clock() - began >= self._slice)
             if self._clock() - began < self._slice:
                 self._last_settled = began
         else:
             self._slice_of_looks(began)
-        spent = self._clock() - began
-        return max(spent / self._share - spent, self._slice)
+        spent = self._used() - used  # of the core: on a busy machine a slice takes longer, and does less
+        share = self._share if self._met_stranded else self._share / 2
+        return max(spent / share - spent, self._slice)
 
     def due_in(self) -> float | None:
         """Return in how many seconds there will be work again; None if there is none until tasks are handed in."""
@@ -220,6 +229,7 @@ class Docket:
         self.looks += 1
         # No local variable of ours may hold the task: it would count as one of its holders.
         look = look_at(entry(), self._loop, _MOST_OBJECTS)
+        self._met_stranded |= look.verdict == STRANDED
         if look.verdict != STRANDED:
             entry.seen, entry.future = 0.0, future
             self._later(entry, now)
@@ -247,7 +257,7 @@ class Docket:
         if not self._custody.is_waiting():
             self._gathering_since = self._clock()
         entry.waiting_on = waiting_on(entry())
-        entry.pause = max(entry.pause, _PROVEN_PAUSE)
+        entry.pause = _LONGEST_PAUSE  # the census tells when it ends; it may have been cancelled and live on
         for other in self._custody.admit(entry, look):
             self.watch(other, None)
 

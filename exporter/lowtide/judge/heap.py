@@ -28,6 +28,7 @@ from lowtide.judge.kinds import (
     short_name,
 )
 from lowtide.judge.names import attribute, attributes_of, is_class, key_of, module_of
+from lowtide.judge.shards import Shards
 from lowtide.judge.survey import exact, getrefcount
 
 # Containers in containers, as in ``dict[str, set[Task]]``; deeper ones count as held by somebody.
@@ -63,7 +64,7 @@ class Trace:
         friends: Iterable[int],
         *,
         own: Iterable[object] = (),
-        stuck: Mapping[int, int] | None = None,
+        stuck: Mapping[int, int] | Shards[int] | None = None,
         observed: Mapping[int, int] | None = None,
         arguments: tuple[object, ...] = (),
     ) -> None:

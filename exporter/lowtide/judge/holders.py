@@ -37,12 +37,13 @@ class Grip:
     """What a look says about who holds the tasks of one group.
 
     ``needs`` gives, for the place of each task, how many references only a pass over the heap can tell.
-    ``known`` are the places of what was explained: the group's own.
+    ``known`` are the places of what was explained: the group's own. ``references`` are all that the first task has.
     """
 
     tasks: list[int]
     known: set[int]
     needs: dict[int, int] = field(default_factory=dict)
+    references: int = 0
     blocker: str = ""
     deadline: bool = False
 
@@ -89,6 +90,8 @@ def _holding_tasks(survey: Survey, task: int, grip: Grip) -> list[int]:
     """Walk back from a task to the tasks that hold it, and note what the survey can't explain."""
     met: list[int] = []
     grip.needs[task] = counted(survey, [task])[0][0]
+    if not grip.references:
+        grip.references = grip.needs[task] + len(survey.sources[task])
     for source in set(survey.sources[task]):
         beyond, stranger = _walk(survey, task, source, grip.known)
         if stranger and is_container(survey.objects[source]):

@@ -165,6 +165,8 @@ def _clear(waiting: int, *, is_first: bool) -> str:
 def _count(look: Look) -> Look:
     survey, closure = look.survey, look.closure
     counts, weak = counted(survey, closure)
+    if not any(counts) and not any(weak):
+        return look
     for place, references, weakly in zip(closure, counts, weak, strict=True):
         if weakly and not _is_registered(survey, place, weakly):
             name = short_name(survey.objects[place])

@@ -44,6 +44,10 @@ FOREIGN = -3
 # background tasks says nothing about what one of them waits on.
 WIDE = 64
 
+# What a survey enters without asking anything first.
+_OPEN = frozenset((PLAIN, FUTURE, SIZED))
+_built_in = BUILT_IN.get
+
 getrefcount = sys.getrefcount
 _referents = gc.get_referents
 
@@ -108,47 +112,37 @@ class Survey:
 
     def advance(self, limit: int) -> bool:
         """Enter found objects, nearest first, until that many are found; say whether any are left."""
-        while self._next < len(self.objects):
-            if len(self.objects) >= limit:
-                return True
-            self.enter(self._next)
-            self._next += 1
-        return False
+        objects, entered, place = self.objects, self._entered, self._next
+        while place < len(objects) < limit:
+            if place not in entered:
+                entered.add(place)
+                self._note(place, self._inside(place))
+            place += 1
+        self._next = place
+        return place < len(objects)
 
     def enter(self, place: int) -> None:
         """Note what the object at a place refers to."""
         if place in self._entered:
             return
         self._entered.add(place)
-        thing = self.objects[place]
-        kind = self.kinds[place]
-        if kind == PLAIN or kind == FUTURE:  # noqa: PLR1714, SIM109 - the hottest line of the walk
-            self._note(place, _referents(thing))
-        elif kind == SIZED:
-            if len(thing) > WIDE:
-                self._wide.add(place)
-            else:
-                self._note(place, _referents(thing))
-        else:
-            self._note(place, self._special(thing, kind, place))
+        self._note(place, self._inside(place))
 
     def _note(self, place: int, referents: Iterable[Any]) -> None:
-        index, objects, sources, kinds = self._index, self.objects, self.sources, self.kinds
-        built_in, at = BUILT_IN.get, index.get
+        index, sources = self._index, self.sources
         for referent in referents:
-            kind = built_in(id(type(referent)))
+            kind = _built_in(id(type(referent)))
             if kind is None:
                 kind = kind_of(type(referent))
             if kind:  # not SHUT, as event loops are
                 key = id(referent)
-                found = at(key)
-                if found is None:
-                    index[key] = len(objects)
-                    objects.append(referent)
-                    sources.append([place])
-                    kinds.append(kind)
+                if key in index:
+                    sources[index[key]].append(place)
                 else:
-                    sources[found].append(place)
+                    index[key] = len(sources)
+                    self.objects.append(referent)
+                    sources.append([place])
+                    self.kinds.append(kind)
 
     def widen(self, wanted: set[int], most: int) -> bool:
         """Enter the wide containers that hold something wanted; say whether there were any."""
@@ -164,6 +158,13 @@ class Survey:
             self._note(place, referents)
             grew = True
         return grew
+
+    def _inside(self, place: int) -> Iterable[Any]:
+        thing, kind = self.objects[place], self.kinds[place]
+        if kind == SIZED and len(thing) > WIDE:
+            self._wide.add(place)
+            return ()
+        return _referents(thing) if kind in _OPEN else self._special(thing, kind, place)
 
     def _special(self, thing: Any, kind: int, place: int) -> Iterable[Any]:
         if kind == COROUTINE:
