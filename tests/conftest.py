@@ -53,10 +53,13 @@ def origins(install):
     return of
 
 
-def needs(program, how):
-    """Skip a test without a real part; in CI that is a failure, because there every part is installed."""
-    path = shutil.which(program)
-    if path is None:
+def needs(program, how, unpacked=None):
+    """Skip a test without a real part; in CI that is a failure, because there every part is installed.
+
+    It is looked for on the PATH, and then in the folder where ``tests/parts.sh`` unpacks it, if it does.
+    """
+    path = shutil.which(program) or (unpacked and shutil.which(program, path=unpacked))
+    if not path:
         message = f"{program} is not on the PATH: {how}"
         if os.environ.get("CI") == "true":
             pytest.fail(message)

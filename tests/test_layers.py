@@ -34,6 +34,7 @@ FLOORS = {
 HOMES = {
     "prometheus_client": (
         "lowtide.publish",
+        "lowtide.attach.exporter",
         "lowtide.attach.handle",
         "lowtide.attach.peers",
         "lowtide.attach.recorders",

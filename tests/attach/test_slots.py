@@ -113,7 +113,7 @@ def test_a_temporary_directory_of_killed_workers_is_removed_by_the_next(tmp_path
     abandoned, living, mine = (tmp_path / f"lowtide-{letter * 16}" for letter in "abc")
     other = slots.take(living, PORT)
     subprocess.run([sys.executable, "-c", DIES, abandoned], capture_output=True, check=False)
-    assert abandoned.exists()
+    slots.mark_of(abandoned, PORT, 0).touch()
     slot = slots.take(mine, PORT)
     assert not abandoned.exists()
     assert living.exists()

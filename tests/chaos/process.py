@@ -3,7 +3,6 @@
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -167,20 +166,36 @@ def no_room_on_disk(scale: float) -> str:
                 f"lowtide {command[0]} says that all is well, with no room for what it prints"
             )
             said.append(ran.stderr.strip().splitlines()[-1])
-    folder = Path(tempfile.mkdtemp(prefix="lowtide-chaos-"))
-    try:
-        blocked = folder / "file"
-        blocked.write_text("a file where a directory should be")
-        program = "import asyncio, lowtide\nasync def main(): lowtide.install()\nasyncio.run(main())"
-        ran = subprocess.run(
-            [sys.executable, "-c", program],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"LOWTIDE_DIR": str(blocked / "workers"), "LOWTIDE_PORT": "29788"},
-        )
-        assert ran.returncode != 0
-        assert str(blocked) in ran.stderr, ran.stderr
-    finally:
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="lowtide-chaos-") as folder:
+        for place in _places_that_cannot_be_written(Path(folder)):
+            ran = _installed_in(place)
+            assert ran.returncode == 1, ran.stderr
+            error = ran.stderr.splitlines()[-1]
+            assert f"can't create LOWTIDE_DIR {str(place)!r}: " in error, error
+            said.append(error)
+        # A process that may not write a byte into a file still has its sockets.
+        ran = _installed_in(Path(folder) / "workers", resource.RLIMIT_FSIZE)
+        assert ran.returncode == 0, ran.stderr
     return "; ".join(said)
+
+
+def _places_that_cannot_be_written(folder):
+    file = folder / "file"
+    file.write_text("a file where a directory should be")
+    yield file / "workers"
+    read_only = folder / "read-only"
+    read_only.mkdir(mode=0o500)
+    # Root may write everywhere but in what the kernel shows.
+    yield (read_only if os.geteuid() else Path("/proc")) / "workers"
+
+
+def _installed_in(place, limit=None):
+    program = "import asyncio, lowtide\nasync def main(): lowtide.install()\nasyncio.run(main())"
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"LOWTIDE_DIR": str(place), "LOWTIDE_PORT": "29788", "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=None if limit is None else lambda: resource.setrlimit(limit, (0, 0)),
+    )

@@ -16,6 +16,7 @@ from tests.conftest import needs
 
 FOLDER = Path("deploy/kubernetes")
 SCHEMAS = Path(".cache/kubernetes")
+UNPACKED = ".cache/kubectl/root/usr/bin"
 OPERATOR = "monitoring.coreos.com"
 
 
@@ -26,7 +27,9 @@ def load(name):
 @pytest.fixture(scope="module")
 def built():
     """Build what ``kubectl apply -k`` would apply."""
-    kubectl = needs("kubectl", "kubernetes.io/docs/tasks/tools")
+    kubectl = needs(
+        "kubectl", "sh tests/parts.sh gets it on Debian, or kubernetes.io/docs/tasks/tools", UNPACKED
+    )
     done = subprocess.run([kubectl, "kustomize", str(FOLDER)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))

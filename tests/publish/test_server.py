@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 import socket
 import time
 import urllib.error
@@ -113,6 +114,39 @@ def test_sixty_four_slow_clients_do_not_keep_others_waiting(server):
     assert time.monotonic() - began < 2
     for client in half_open + slow_readers:
         client.close()
+
+
+NONSENSE = [
+    b"GET / HTTP/9\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET /metrics HTTP/1.1\r\nHost: a\r\na b: c\r\n\r\n",
+    b"GET " + b"/" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: a\r\nExpect: \xff\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("request_bytes", NONSENSE)
+def test_a_request_that_is_none_is_refused_and_leaves_no_traceback_in_the_log(server, caplog, request_bytes):
+    with socket.create_connection((server.host, server.port), timeout=30) as client:
+        client.sendall(request_bytes)
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read()
+    assert re.match(rb"HTTP/1\.[01] (4|500)", answer) or answer == b""
+    assert get(server)[0]
+    assert caplog.messages == []
+
+
+def test_a_fault_of_a_collector_is_logged(server, caplog):
+    class Broken:
+        def collect(self):
+            raise LookupError("an application's own collector fails")
+
+    server._registry.register(Broken())
+    with pytest.raises(urllib.error.HTTPError, match="500") as caught:
+        get(server)
+    caught.value.close()
+    assert [type(each.exc_info[1]) for each in caplog.records] == [LookupError]
 
 
 def test_close_does_not_wait_for_clients_that_hang(server):

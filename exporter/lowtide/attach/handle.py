@@ -9,18 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from weakref import ref
 
-from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR
-from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
+from prometheus_client.registry import REGISTRY, CollectorRegistry
 
 from lowtide.attach.deployment import deployment
+from lowtide.attach.exporter import Exporter, register
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.attach.serving import serve
-from lowtide.attach.workers import Worker
 from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import Finding
-from lowtide.publish.collector import Collector as OurCollector
-from lowtide.publish.server import Server
 from lowtide.settings import UNSET, Settings, Unset, load
 
 _IN_LOOP_WITHIN = 10.0
@@ -33,7 +30,7 @@ class Lowtide:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop | None,
-        exporter: "_Exporter",
+        exporter: Exporter,
         recorded: RecordedLoop | None,
     ) -> None:
         self._loop: Callable[[], asyncio.AbstractEventLoop | None] = _nothing if loop is None else ref(loop)
@@ -87,34 +84,18 @@ class Lowtide:
         self.close()
 
 
-@dataclass(eq=False)
-class _Exporter:
-    """A registry that shows our metrics, and the server for it if there is one."""
-
-    registry: CollectorRegistry
-    collectors: list[Collector]
-    server: Server | Worker | None = None
-    users: int = 0
-
-    def close(self) -> None:
-        if self.server is not None:
-            self.server.close()
-        for collector in self.collectors:
-            self.registry.unregister(collector)
-
-
 @dataclass
 class _State:
     """What is installed in this process."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     handles: list[Lowtide] = field(default_factory=list)
-    exporters: list[_Exporter] = field(default_factory=list)
+    exporters: list[Exporter] = field(default_factory=list)
     recorders: Recorders | None = None
-    inherited: list[_Exporter] = field(default_factory=list)
+    inherited: list[Exporter] = field(default_factory=list)
     """Exporters of the parent of this forked process: their collectors are in registries that we now share."""
 
-    def release(self, exporter: _Exporter, recorded: RecordedLoop | None) -> None:
+    def release(self, exporter: Exporter, recorded: RecordedLoop | None) -> None:
         if self.recorders is not None and recorded is not None:
             self.recorders.remove(recorded)
         exporter.users -= 1
@@ -264,16 +245,15 @@ def _check_agreement(running: Settings, wanted: Settings) -> None:
             )
 
 
-def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegistry) -> _Exporter:
+def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegistry) -> Exporter:
     """Find or make the exporter for a registry and an address, and count one user more."""
     for exporter in _state.exporters:
-        if exporter.registry is registry and _serves(exporter.server, settings):
+        if exporter.registry is registry and exporter.serves(settings):
             exporter.users += 1
             return exporter
-    collectors = (
-        [] if any(each.registry is registry for each in _state.exporters) else _register(recorders, registry)
-    )
-    exporter = _Exporter(registry, collectors, users=1)
+    shown = any(each.registry is registry for each in _state.exporters)
+    collectors = [] if shown else register(recorders, registry, _state.inherited)
+    exporter = Exporter(registry, collectors, users=1)
     _state.exporters.append(exporter)
     if settings.port is not None:
         try:
@@ -284,30 +264,6 @@ def _exporter(recorders: Recorders, settings: Settings, registry: CollectorRegis
     return exporter
 
 
-def _serves(server: Server | Worker | None, settings: Settings) -> bool:
-    if settings.port is None:
-        return True
-    if server is None or server.host != settings.host or settings.port not in {0, server.port}:
-        return False
-    return settings.web_config == (server.guard.path if server.guard else "")
-
-
-def _register(recorders: Recorders, registry: CollectorRegistry) -> list[Collector]:
-    """Register our collector, and those of the process and of GC counts where they are missing."""
-    for inherited in [each for each in _state.inherited if each.registry is registry]:
-        for collector in inherited.collectors:
-            registry.unregister(collector)
-        _state.inherited.remove(inherited)
-    ours: list[Collector] = [recorders.collector()]
-    registry.register(ours[0])
-    there = {type(collector) for collector in getattr(registry, "_collector_to_names", ())}
-    for shared in (PROCESS_COLLECTOR, GC_COLLECTOR):
-        if type(shared) not in there:
-            registry.register(shared)
-            ours.append(shared)
-    return ours
-
-
 def _start_clean_in_child() -> None:
     """Forget in a forked child what the parent installed. Takes no lock: one may be held for ever."""
     global _state
@@ -315,11 +271,7 @@ def _start_clean_in_child() -> None:
     if old.recorders is not None:
         old.recorders.abandon()
     for exporter in old.exporters:
-        if exporter.server is not None:
-            exporter.server.abandon()
-        for collector in exporter.collectors:
-            if isinstance(collector, OurCollector):
-                collector.abandon()
+        exporter.abandon()
     _state.inherited = [*old.inherited, *old.exporters]
 
 

@@ -10,6 +10,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, U
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from lowtide.attach.late import Late
 from lowtide.attach.port import notice
 from lowtide.attach.slots import numbers, pid, socket_of, sweep
 from lowtide.publish.catalog import family
@@ -55,7 +56,7 @@ class Peers:
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
         self._port = port
-        self._late: dict[int, asyncio.Future[bytes]] = {}
+        self._late = Late(folder, port)
         self._told: set[str] = set()
         self._merges = ThreadPoolExecutor(1, "lowtide-merge", mark_own)
 
@@ -126,16 +127,24 @@ class Peers:
 
     async def page(self, _: web.Request) -> web.Response:
         """Show the workers to a person, with a link to the pages of each."""
-        pages = await self._ask(self._health, _HEALTHY_WITHIN)
+        present = self.workers()
+        well = await asyncio.gather(*map(self._is_well, present))
         rows = [
-            {"number": number, "pid": pid(self._folder, self._port, number), "up": answer is not None}
-            for number, answer in pages.items()
+            {"number": number, "pid": pid(self._folder, self._port, number), "up": up}
+            for number, up in zip(present, well, strict=True)
         ]
         return web.Response(body=workers_page(workers=rows), content_type="text/html", charset="utf-8")
 
-    async def _health(self, number: int) -> bytes:
-        async with self._session(number) as session, session.get("http://localhost/-/healthy") as answer:
-            return await answer.read()
+    async def _is_well(self, number: int) -> bool:
+        try:
+            async with (
+                asyncio.timeout(_HEALTHY_WITHIN),
+                self._session(number) as session,
+                session.get("http://localhost/-/healthy") as answer,
+            ):
+                return answer.ok
+        except (ClientError, OSError):  # a timeout is one too
+            return False
 
     async def move_to_page(self, _: web.Request) -> web.Response:
         """Move from a worker's link to the page of all."""
@@ -156,7 +165,7 @@ class Peers:
     async def pass_on_first(self, request: web.Request) -> web.StreamResponse:
         """Answer with what the first worker that is well answers."""
         present = self.workers()
-        well = [number for number in present if number not in self._late or self._late[number].done()]
+        well = [number for number in present if number not in self._late]
         return await self._pass_on(request, (well or present)[0], request.rel_url.raw_path.lstrip("/"))
 
     async def _pass_on(self, request: web.Request, number: int, rest: str) -> web.StreamResponse:
@@ -183,26 +192,14 @@ class Peers:
         return ClientSession(connector=connector, timeout=ClientTimeout(total=total), auto_decompress=False)
 
     async def _ask(self, fetch: Callable[[int], Awaitable[bytes]], within: float) -> dict[int, bytes | None]:
-        """Ask every worker for its page; None for one that lives and gave none.
-
-        One that hasn't answered us yet is not waited for again; each worker that serves the port learns that by
-        itself.
-        """
+        """Ask every worker for its page; None for one that lives and gave none."""
         present = self.workers()
-        late = {number: task for number, task in self._late.items() if not task.done()}
-        asked = {number: asyncio.ensure_future(fetch(number)) for number in present if number not in late}
-        if asked:
-            await asyncio.wait(asked.values(), timeout=within)
         pages: dict[int, bytes | None] = dict.fromkeys(present)
-        for number, task in asked.items():
-            task.add_done_callback(_heed)
-            if not task.done():
-                late[number] = task
-            elif task.exception() is None:
+        for number, task in (await self._late.ask(present, fetch, within)).items():
+            if task.exception() is None:
                 pages[number] = task.result()
             elif sweep(self._folder, self._port, number):
                 del pages[number]  # it died while it was asked
-        self._late = late
         return pages
 
     def _merge(self, pages: dict[int, bytes | None], accept: str, names: list[str]) -> bytes:
@@ -240,11 +237,6 @@ class _One(Collector):
 
     def collect(self) -> list[Family]:
         return self._families
-
-
-def _heed(task: asyncio.Future[bytes]) -> None:
-    if not task.cancelled():
-        task.exception()  # else asyncio logs that nobody asked
 
 
 async def _page(answer: ClientResponse, content_type: str) -> bytes:

@@ -2,7 +2,8 @@
 
 A worker takes the lowest free number, so that workers that come and go use the same few again.
 The lock is ``flock``: the kernel frees it when its process dies, however that happens.
-Files of the port 9788: ``9788-0.lock`` and ``9788-0.sock`` of slot 0, ``9788.lock`` and ``9788.sock`` of the port.
+Files of slot 0 at the port 9788: ``9788-0.lock``, ``9788-0.sock`` (its metrics), ``9788-0.door`` (the socket of the
+port), and ``9788-0.late`` while its worker is known to hang.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from lowtide.attach.hook.lowtide_folder import remove_if_deserted, try_lock
 MAX_SLOTS = 1024
 _MAX_PATH = 103
 """Bytes of a unix socket's path that every system allows: macOS has 104, with the zero at the end."""
+_DOOR, _MARK = ".door", ".late"
 _TEMPORARY = re.compile(r"lowtide-[0-9a-f]{16}")
 """What ``lowtide run`` calls directories that nobody asked for: their last worker removes them."""
 
@@ -77,16 +79,18 @@ def take(folder: Path, port: int) -> Slot:
         lock = try_lock(folder / f"{port}-{number}.lock")
         if lock is not None:
             slot = Slot(number, lock, socket_of(folder, port, number))
-            slot.socket.unlink(missing_ok=True)
-            os.ftruncate(lock, 0)
-            os.write(lock, f"{os.getpid()}\n".encode())
+            _remove_files(folder, port, number)
+            with contextlib.suppress(OSError):  # on a full disk it is just not known whose the slot is
+                os.ftruncate(lock, 0)
+                os.write(lock, f"{os.getpid()}\n".encode())
             return slot
     raise OSError(f"all {MAX_SLOTS} slots in LOWTIDE_DIR {str(folder)!r} are taken: use another directory")
 
 
 def release(slot: Slot) -> None:
-    """Remove the slot's socket and let others have its number; the last one out removes a temporary directory."""
+    """Remove the slot's files and let others have its number; the last one out removes a temporary directory."""
     slot.socket.unlink(missing_ok=True)
+    slot.socket.with_suffix(_MARK).unlink(missing_ok=True)
     os.close(slot.lock)
     if _TEMPORARY.fullmatch(slot.socket.parent.name):
         remove_if_deserted(slot.socket.parent)
@@ -95,6 +99,16 @@ def release(slot: Slot) -> None:
 def socket_of(folder: Path, port: int, number: int) -> Path:
     """Return the path of a slot's socket."""
     return folder / f"{port}-{number}.sock"
+
+
+def door_of(folder: Path, port: int, number: int) -> Path:
+    """Return the path of the socket at which a slot's worker hands over the port."""
+    return socket_of(folder, port, number).with_suffix(_DOOR)
+
+
+def mark_of(folder: Path, port: int, number: int) -> Path:
+    """Return the path of the mark that says that a slot's worker hangs."""
+    return socket_of(folder, port, number).with_suffix(_MARK)
 
 
 def numbers(folder: Path, port: int) -> list[int]:
@@ -124,9 +138,15 @@ def sweep(folder: Path, port: int, number: int) -> bool:
         return True
     if lock is None:
         return False
-    socket_of(folder, port, number).unlink(missing_ok=True)
+    _remove_files(folder, port, number)
     os.close(lock)
     return True
+
+
+def _remove_files(folder: Path, port: int, number: int) -> None:
+    socket = socket_of(folder, port, number)
+    for path in (socket, socket.with_suffix(_DOOR), socket.with_suffix(_MARK)):
+        path.unlink(missing_ok=True)
 
 
 def _remove_abandoned(folder: Path) -> None:

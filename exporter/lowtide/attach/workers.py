@@ -44,8 +44,8 @@ class Worker:
         self._peers = Peers(folder, self.port)
         try:
             self._servers.append(serve_alone(_listen(self._slot.socket), self._slot.number))
-            alone = self._peers.workers() == [self._slot.number]
-            self._share = SharedPort(folder, address, self._serve, alone)
+            door = slots.door_of(folder, self.port, self._slot.number)
+            self._share = SharedPort(door, address, self._serve, self._doors_of_others)
         except BaseException:
             self._leave()
             raise
@@ -80,6 +80,10 @@ class Worker:
     def _serve(self, listening: socket.socket) -> None:
         # A copy of the socket: the server closes it, and the share still has to hand it over.
         self._servers.append(self._serve_all(listening.dup(), self._peers))
+
+    def _doors_of_others(self) -> list[Path]:
+        folder, own = self._slot.socket.parent, self._slot.number
+        return [slots.door_of(folder, self.port, number) for number in self._peers.workers() if number != own]
 
     def _leave(self) -> None:
         for server in reversed(self._servers):  # what answers for all needs what answers for us

@@ -59,6 +59,7 @@ task_coroutine: Callable[[Any], Any] = Task.get_coro
 waiting_for: Callable[[Any], Any] = Task.__dict__["_fut_waiter"].__get__
 future_done: Callable[[Any], bool] = Future.done
 _must_cancel: Callable[[Any], bool] = Task.__dict__["_must_cancel"].__get__
+_builtins_of: Callable[[types.FunctionType], Any] = vars(types.FunctionType)["__builtins__"].__get__
 # Subclasses of Task inherit the future's list of callbacks through either name.
 _callbacks: Callable[[Any], Any] = (Task.__dict__.get("_callbacks") or Future.__dict__["_callbacks"]).__get__
 
@@ -227,7 +228,7 @@ def _task_referents(task: Any, waiter: Any) -> list[Any]:
 
 def _function(function: types.FunctionType) -> list[Any]:
     """Return a function's closure, defaults and attributes, but not its globals, which a module shares."""
-    shared = (function.__globals__, function.__builtins__)
+    shared = (function.__globals__, _builtins_of(function))
     return [
         referent
         for referent in _referents(function)

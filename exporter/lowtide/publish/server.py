@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from lowtide.publish.exposition import CollectorRegistry, page
 from lowtide.publish.guard import Guard
@@ -20,6 +22,23 @@ T = TypeVar("T")
 _BACKLOG = 256
 _STOP_WITHIN = 0.5
 """Seconds that an answer under way gets when the server stops."""
+
+
+logger = logging.getLogger("lowtide.server")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether a record is of a fault of ours, and not of a client that talks nonsense or has gone.
+
+    aiohttp logs a traceback of each: whoever reaches the port could fill the application's log.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, UnicodeEncodeError):  # in its answer to an Expect that is no text
+        return not str(error.object).startswith("Unknown Expect:")
+    return not isinstance(error, (HttpProcessingError, ConnectionError))
+
+
+logger.addFilter(_is_ours)
 
 
 class Rooms(Protocol):
@@ -117,7 +136,11 @@ class Server:
             ]
         )
         runner = web.AppRunner(
-            application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_WITHIN
+            application,
+            access_log=None,
+            logger=logger,
+            handle_signals=False,
+            shutdown_timeout=_STOP_WITHIN,
         )
         await runner.setup()
         tls = guard.ssl_context if guard else None

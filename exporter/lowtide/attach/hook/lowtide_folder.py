@@ -53,7 +53,7 @@ def remove_if_deserted(folder: str | os.PathLike[str]) -> None:
     """Remove a directory of ours in which no worker is left."""
     locks: list[int] = []
     try:
-        names = [name for name in os.listdir(folder) if name.endswith((".lock", ".sock"))]  # noqa: PTH208
+        names = [name for name in os.listdir(folder) if name.endswith((".lock", ".sock", ".door", ".late"))]  # noqa: PTH208
         for name in names:
             if name.endswith(".lock"):
                 lock = try_lock(os.path.join(folder, name))  # noqa: PTH118
