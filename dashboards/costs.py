@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboards.panels import BLUE, GREY, ORANGE, RED, Drawing, Look, lines
+from dashboards.panels import BLUE, COSTLY, GREY, ORANGE, RED, Drawing, Look, lines
 from dashboards.queries import by, here, rate, raw
 
 
@@ -83,6 +83,7 @@ def _long() -> Any:
         [(_quantile("python_gc_pause_seconds", 0.99, "generation"), "generation {{generation}}")],
         Drawing(
             span=8,
+            most=COSTLY,
             looks={
                 "generation 0": Look(GREY),
                 "generation 1": Look(BLUE),

@@ -26,8 +26,21 @@ from dashboards.variables import DATASOURCE, query
 
 RED, ORANGE, YELLOW, GREEN, BLUE, GREY = "red", "orange", "yellow", "green", "blue", "#8e8e8e"
 
-# A point every two or three pixels: over a day that halves what Prometheus has to work out.
-POINTS = 400
+# Pixels that a point stands for. Grafana asks for one per pixel, which nobody can tell apart, and what Prometheus has
+# to work out goes with the points: over a day of twenty processes this is what a query takes.
+_PER_POINT = 4
+_COLUMN = 80
+"""Pixels of one of the 24 columns, on a screen of 1920."""
+FEW = 400
+"""Points at most of a panel with few series: four minutes of a day."""
+COSTLY = 96
+"""Points of one that works out a series for each origin, flow or bucket: a quarter of an hour of a day."""
+
+
+def _points(span: int, beside: int = 0) -> int:
+    """Return how many points there is room for: the legend beside takes some."""
+    return (span * _COLUMN - beside) // _PER_POINT
+
 
 Steps = Sequence[tuple[float, str]]
 """From which value on which colour; below the first, green."""
@@ -48,7 +61,8 @@ class Look:
 class Drawing:
     """How a panel is drawn: its size on a grid of 24, its series on top of each other, or each with a look.
 
-    ``names`` is the width in pixels of a legend that can have many rows, ``empty`` what no data means.
+    ``names`` is the width in pixels of a legend that can have many rows, ``empty`` what no data means, and
+    ``most`` how many points are asked for at most.
     """
 
     span: int = 12
@@ -57,6 +71,7 @@ class Drawing:
     looks: Mapping[str, Look] = field(default_factory=dict)
     names: int = 300
     empty: str = ""
+    most: int = FEW
 
 
 def lines(
@@ -74,7 +89,7 @@ def lines(
         .datasource(DATASOURCE)
         .unit(unit)
         .min(0)
-        .max_data_points(POINTS)
+        .max_data_points(min(drawing.most, _points(drawing.span, 0 if drawing.looks else drawing.names)))
         .span(drawing.span)
         .height(drawing.height)
         .targets(
@@ -149,6 +164,7 @@ def number(
         .description(description)
         .datasource(DATASOURCE)
         .unit(unit)
+        .max_data_points(_points(span))
         .span(span)
         .height(4)
         .targets([query(expression, title, "A")])
@@ -168,12 +184,13 @@ def thresholds(steps: Steps, below: str = GREEN) -> builders.ThresholdsConfig:
 
 
 def plume(title: str, description: str, expression: str, height: int) -> heat.Panel:
-    """Draw the ages of tasks as a heat map: darker is more tasks."""
+    """Draw the ages of tasks as a heat map. Its scale says which colour is more: in the dark it is turned around."""
     return (
         heat.Panel()
         .title(title)
         .description(description)
         .datasource(DATASOURCE)
+        .max_data_points(_points(12))
         .span(12)
         .height(height)
         .targets([query(expression, "{{le}}", "A", "heatmap")])

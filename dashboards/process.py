@@ -3,7 +3,18 @@
 from typing import Any
 
 from dashboards import costs
-from dashboards.panels import BLUE, ORANGE, RED, YELLOW, Drawing, Look, lines, number, plume
+from dashboards.panels import (
+    BLUE,
+    COSTLY,
+    ORANGE,
+    RED,
+    YELLOW,
+    Drawing,
+    Look,
+    lines,
+    number,
+    plume,
+)
 from dashboards.queries import CHOSEN, by, here, most, rate, raw
 from dashboards.tables import Column, rows
 from dashboards.variables import PROCESS_UID
@@ -85,8 +96,8 @@ def _tide() -> Any:
 def _plume() -> Any:
     return plume(
         "Ages of live tasks",
-        "Each column is one moment, each row an age; darker is more tasks. Healthy: dark at the bottom "
-        "only. A leak is a plume that climbs to the top and stays.",
+        "Each column is one moment, each row an age; the scale below says which colour is more tasks. "
+        "Healthy: filled at the bottom only. A leak is a plume that climbs to the top and stays.",
         f"sum by (le) ({here(raw('asyncio_task_age_seconds_bucket'))})",
         height=9,
     )
@@ -156,7 +167,7 @@ def _live() -> Any:
         "look at.",
         "short",
         [_by_origin("asyncio_tasks_live")],
-        Drawing(span=24, stacked=True, names=460),
+        Drawing(span=24, stacked=True, names=460, most=COSTLY),
     )
 
 
@@ -167,7 +178,7 @@ def _aged() -> Any:
         "climbing one leaks.",
         "short",
         [_by_origin("asyncio_tasks_aged")],
-        Drawing(span=24, names=460),
+        Drawing(span=24, names=460, most=COSTLY),
     )
 
 
@@ -189,7 +200,7 @@ def _strays() -> Any:
         "Which request or job leaves tasks behind. Any line that climbs names the handler to read.",
         "short",
         [(most(10, group, here(series), series), "{{flow}} {{coroutine}}")],
-        Drawing(span=24, names=520, empty="None, or no flows: is the middleware installed?"),
+        Drawing(span=24, names=520, empty="None, or no flows: is the middleware installed?", most=COSTLY),
     )
 
 
@@ -202,7 +213,7 @@ def _share() -> Any:
         "whatever the load.",
         "percentunit",
         [(f"{left} / (sum {by(flows, 'flow')} ({rate(flows)}) > 0)", "{{flow}}")],
-        Drawing(empty="None, or no flows: is the middleware installed?"),
+        Drawing(empty="None, or no flows: is the middleware installed?", most=COSTLY),
     )
 
 
@@ -253,5 +264,5 @@ def _lost() -> Any:
         "lost: keep a reference to the task.",
         "cps",
         [(f"{group} ({rate(name, ORIGIN)}) and {any_lost}", "{{coroutine}}")],
-        Drawing(names=340, empty="None: no task was destroyed."),
+        Drawing(names=340, empty="None: no task was destroyed.", most=COSTLY),
     )

@@ -98,5 +98,7 @@ def most(count: int, aggregation: str, now: str, past: str = "") -> str:
 
     ``now`` is what is aggregated at each moment, ``past`` the plain series in it where that is not the same.
     """
-    highest = f"max_over_time({past or now}[$__range] @ end())"
+    # Of many plain series only the points that are shown are compared: that is a third less to read.
+    over = "$__range:$__interval" if past else "$__range"
+    highest = f"max_over_time({past or now}[{over}] @ end())"
     return f"{aggregation} ({now}) and topk({count}, {aggregation} ({highest}))"

@@ -75,7 +75,11 @@ def _answer(prometheus, name, panel, target, seen):
 def _filled(name, promql, seen, step):
     window = f"{max(step + seen.scrape, 4 * seen.scrape)}s"
     return filled(
-        promql, everything(name) | seen.chosen, shown=f"{seen.last - seen.first}s", rate_interval=window
+        promql,
+        everything(name) | seen.chosen,
+        shown=f"{seen.last - seen.first}s",
+        rate_interval=window,
+        interval=f"{step}s",
     )
 
 

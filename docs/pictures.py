@@ -1,6 +1,6 @@
 """Takes the pictures of the debug page: a leaking service, looked at with Chromium. ``make pictures``.
 
-The flame graph is the service's own ``/debug/tasks.folded``, drawn here as flamegraph.pl draws it.
+The flame graph is the service's own ``/debug/tasks.folded``, opened in speedscope.
 """
 
 import re
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tests.ashore import shore, stranded
 from tests.browser import browser
+from tests.speedscope import BUILT, speedscope
 
 FOLDER = Path(__file__).with_name("pictures")
 ARGUMENTS = ("leaks", "--hurry", "--aged-after=20", "--leaks=150", "--every=0.15")
@@ -28,6 +29,9 @@ def main():
     if path is None:
         print("chromium is not on the PATH: apt-get install chromium fonts-dejavu-core", file=sys.stderr)
         return 1
+    if not BUILT.exists():
+        print(f"no {BUILT}: sh tests/parts.sh gets it, with npm", file=sys.stderr)
+        return 1
     FOLDER.mkdir(exist_ok=True)
     with shore(*ARGUMENTS) as running:
         running.tell("block 2.5")
@@ -36,7 +40,9 @@ def main():
         with browser(path) as chrome:
             take(chrome, running)
         terminal(running.url)
-        (FOLDER / "flame.svg").write_text(flame(running.get("/debug/tasks.folded")[1]), encoding="utf-8")
+    with shore("leaks", "--hurry", "--leaks=20") as running, browser(path) as chrome:
+        running.until(stranded(27))
+        flame(chrome, running.get("/debug/tasks.folded")[1])
     return 0
 
 
@@ -52,6 +58,19 @@ def take(chrome, running):
             device = "desk" if size is DESK else "phone"
             page.screenshot(path=FOLDER / f"{name}-{device}.png", full_page=device == "desk")
             context.close()
+
+
+def flame(chrome, folded):
+    """Open collapsed stacks in speedscope: width is tasks, and downwards is how deep they wait."""
+    page = chrome.new_page(viewport={"width": 1280, "height": 240})
+    with speedscope(folded) as address:
+        page.goto(address)
+        page.get_by_text("Left Heavy").click()
+        page.get_by_text("Export").wait_for()
+        page.wait_for_timeout(1000)  # frames are drawn by the graphics library, which tells of nothing
+        # Without its bar of buttons: their signs need a font of pictures.
+        page.screenshot(path=FOLDER / "flame.png", clip={"x": 0, "y": 20, "width": 1280, "height": 200})
+    page.close()
 
 
 def terminal(url):
@@ -73,53 +92,6 @@ def anywhere(document):
         if found["where"]:
             found["where"]["file"] = found["where"]["file"].replace(str(Path.cwd()), "/app")
     return document
-
-
-ROW, WIDE, PAD = 20, 960, 10
-
-
-def flame(folded):
-    """Draw collapsed stacks: width is tasks, height is how deep they wait."""
-    tree = {}
-    for line in folded.splitlines():
-        names, _, count = line.rpartition(" ")
-        node = tree
-        for name in names.split(";"):
-            node = node.setdefault(name, [0, {}])
-            node[0] += int(count)
-            node = node[1]
-    total = sum(count for count, _ in tree.values())
-    boxes = list(_boxes(tree, 0.0, 0, WIDE / total))
-    depth = 1 + max(level for *_, level in boxes)
-    height = depth * ROW + 2 * PAD + 24
-    shapes = [_shape(box, height) for box in boxes]
-    title = f'<text x="{PAD}" y="{PAD + 10}" font-weight="bold">await stacks of {total} live tasks</text>'
-    style = "text { font: 12px DejaVu Sans Mono, Menlo, monospace; fill: #16212a }"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE + 2 * PAD} {height}"><style>{style}</style>'
-    back = '<rect width="100%" height="100%" fill="#fff"/>'
-    return "\n".join([head, back, title, *shapes, "</svg>\n"])
-
-
-def _boxes(tree, x, level, scale):
-    for name, (count, children) in sorted(tree.items()):
-        yield name, count, x, count * scale, level
-        yield from _boxes(children, x, level + 1, scale)
-        x += count * scale
-
-
-def _shape(box, height):
-    name, count, x, width, level = box
-    y = height - PAD - (level + 1) * ROW
-    letters = int((width - 8) / 7.3)
-    shown = name if len(name) <= letters else f"{name[: letters - 1]}…" if letters > 3 else ""
-    colour = ("#f6b26b", "#f9cb9c", "#ffd966", "#ffe599")[level % 4]
-    text = f'<text x="{PAD + x + 4:.1f}" y="{y + 14}">{_escaped(shown)}</text>' if shown else ""
-    rect = f'<rect x="{PAD + x:.1f}" y="{y}" width="{max(width - 1, 0.5):.1f}" height="{ROW - 1}" fill="{colour}"/>'
-    return f"<g><title>{_escaped(name)}: {count}</title>{rect}{text}</g>"
-
-
-def _escaped(text):
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 if __name__ == "__main__":

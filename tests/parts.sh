@@ -57,6 +57,36 @@ if [ ! -d .cache/kubernetes/node_modules ]; then
   fi
 fi
 
+if [ ! -d .cache/speedscope/node_modules ]; then
+  if command -v npm >/dev/null; then
+    npm install --silent --no-audit --no-fund --ignore-scripts --no-package-lock --prefix .cache/speedscope \
+      speedscope@1.25.0 || say 'speedscope could not be had: its test will be skipped'
+  else
+    say 'what needs speedscope will be skipped: apt-get install npm, and again'
+  fi
+fi
+
+# flamegraph.pl comes with a package whose setup.py is for Python 2, and misses one function of it.
+flamegraph() {
+  folder=$PWD/.cache/flamegraph
+  mkdir -p "$folder/lent"
+  cat >"$folder/lent/sitecustomize.py" <<'END'
+import builtins, pathlib, sys
+builtins.execfile = lambda name: exec(pathlib.Path(name).read_text(), sys._getframe(1).f_globals)
+END
+  python3 -m venv "$folder/venv" &&
+    "$folder/venv/bin/pip" install --quiet --disable-pip-version-check 'setuptools<70' wheel &&
+    PYTHONPATH=$folder/lent "$folder/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps \
+      --no-build-isolation --no-binary :all: --dest "$folder" pyflamegraph==0.0.2 &&
+    tar -xzf "$folder/pyflamegraph-0.0.2.tar.gz" -C "$folder" --strip-components=3 \
+      pyflamegraph-0.0.2/pyflamegraph/flamegraph/flamegraph.pl &&
+    rm -rf "$folder/venv" "$folder/lent"
+}
+
+if command -v perl >/dev/null && [ ! -f .cache/flamegraph/flamegraph.pl ]; then
+  flamegraph || say 'flamegraph.pl could not be had: put it in .cache/flamegraph, or its test will be skipped'
+fi
+
 if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
   for suite in trixie forky; do
     [ -x ".cache/prometheus/$suite/root/usr/bin/prometheus" ] ||

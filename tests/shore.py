@@ -62,6 +62,36 @@ async def poll_prices():
         await asyncio.sleep(0.5)
 
 
+_bells = []
+
+
+def bell():
+    """Make an event that somebody may yet set."""
+    _bells.append(asyncio.Event())
+    return _bells[-1]
+
+
+async def watch_price(rung):
+    await rung.wait()
+
+
+async def send_report(rung):
+    await rung.wait()
+
+
+def requests():
+    """Leave tasks behind in two kinds of flows, and none in a third."""
+    for _ in range(3):
+        with lowtide.flow("GET /price"):
+            keep(watch_price(bell()))
+    for _ in range(2):
+        with lowtide.flow("nightly report"):
+            keep(send_report(bell()))
+    with lowtide.flow("GET /health"):
+        pass
+    keep(poll_prices())
+
+
 HOSTILE = {
     "script": "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">",
     "turned": "promo\u202eecirp\u202c\u200f",
@@ -78,6 +108,7 @@ def attack():
             await answers.put(2)
 
         stuck.__qualname__ = name
+        stuck.__code__ = stuck.__code__.replace(co_qualname=name)  # what a stack is named by
         keep(stuck(asyncio.Queue(1)), name)
 
 
@@ -116,12 +147,15 @@ async def main(options):
         version="1.4.2",
         revision="9f2c1ab",
         aged_after=options.aged_after,
+        stray_after=options.stray_after,
         max_origins=2000,
     )
     if options.scene == "leaks":
         two_accounts()
         dinner()
         keep(poll_prices())
+    elif options.scene == "flows":
+        requests()
     elif options.scene == "hostile":
         attack()
     elif options.scene == "crowd":
@@ -136,10 +170,11 @@ async def main(options):
 
 def parse(argv):
     parser = argparse.ArgumentParser()
-    parser.add_argument("scene", choices=["leaks", "hostile", "crowd", "empty"])
+    parser.add_argument("scene", choices=["leaks", "flows", "hostile", "crowd", "empty"])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--aged-after", type=float, default=600.0)
+    parser.add_argument("--stray-after", type=float, default=30.0)
     parser.add_argument("--leaks", type=int, default=20)
     parser.add_argument("--every", type=float, default=0.0)
     parser.add_argument("--tasks", type=int, default=1000)

@@ -55,9 +55,9 @@ def everything(name):
     return {variable["name"]: variable["allValue"] for variable in variables(load(name))}
 
 
-def filled(promql, values, *, shown="10m", rate_interval="15s"):
+def filled(promql, values, *, shown="10m", rate_interval="15s", interval="15s"):
     """Put values in for variables: lists become the alternatives of a regular expression, escaped."""
-    built_in = {"__range": shown, "__rate_interval": rate_interval, "__interval": rate_interval}
+    built_in = {"__range": shown, "__rate_interval": rate_interval, "__interval": interval}
 
     def value(found):
         name = found[1] or found[2]

@@ -42,7 +42,7 @@ def _of_loop(loop):
         loop.get_task_factory(),
         handler,
         loop.get_debug(),
-        dict(vars(loop)).keys() & {"close", "call_exception_handler"},
+        [getattr(type(loop), name) for name in ("create_task", "close", "call_exception_handler")],
     )
 
 
@@ -75,6 +75,7 @@ def test_a_loop_has_its_factory_its_handler_its_debug_mode_and_its_methods_back(
         loop.set_exception_handler(print)
         before = _of_loop(loop)
         async with lowtide.no_leaks():
+            assert _of_loop(loop)[:3] == before[:3]
             assert _of_loop(loop) != before
             await asyncio.create_task(asyncio.sleep(0))
         assert _of_loop(loop) == before
@@ -83,24 +84,77 @@ def test_a_loop_has_its_factory_its_handler_its_debug_mode_and_its_methods_back(
         runner.run(main())
 
 
-def test_a_factory_that_was_set_behind_ours_stays_and_ours_passes_through():
+def test_a_factory_that_is_set_meanwhile_stays_and_makes_the_tasks():
     made = []
+
+    def factory(loop, coro, **options):
+        made.append(coro)
+        return asyncio.Task(coro, loop=loop, **options)
 
     async def main():
         loop = asyncio.get_running_loop()
         async with lowtide.no_leaks():
-            ours = loop.get_task_factory()
+            loop.set_task_factory(factory)
+            assert await asyncio.create_task(asyncio.sleep(0, 17)) == 17
+        assert loop.get_task_factory() is factory
+
+    asyncio.run(main())
+    assert made
+
+
+def test_a_method_that_somebody_replaced_in_front_of_ours_stays_and_ours_passes_through():
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    async def main():
+        async with lowtide.no_leaks():
+            ours = Loop.create_task
 
             def in_front(loop, coro, **options):
-                made.append(coro)
                 return ours(loop, coro, **options)
 
-            loop.set_task_factory(in_front)
-        assert loop.get_task_factory() is in_front
+            Loop.create_task = in_front
+        assert Loop.create_task is in_front
         return await asyncio.create_task(asyncio.sleep(0, 17))
 
-    assert asyncio.run(main()) == 17
-    assert made
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        assert runner.run(main()) == 17
+
+
+def test_a_class_of_loops_has_its_own_methods_back_and_inherits_those_that_it_inherited():
+    class Loop(asyncio.SelectorEventLoop):
+        def close(self):
+            super().close()
+
+    before = dict(vars(Loop))
+    with lowtide.no_leaks(), asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(asyncio.sleep(0))
+        assert vars(Loop).keys() - before.keys() == {"create_task", "call_exception_handler"}
+    assert dict(vars(Loop)) == before
+
+
+def test_a_leak_in_a_loop_whose_class_calls_the_class_above_is_told_once():
+    class Loop(asyncio.SelectorEventLoop):
+        def create_task(self, coro, **options):
+            return super().create_task(coro, **options)
+
+        def close(self):
+            super().close()
+
+    async def main():
+        asyncio.create_task(asyncio.Event().wait(), name="planted")
+
+    def body():
+        with lowtide.no_leaks(settle=0):
+            asyncio.run(asyncio.sleep(0))  # meets the class above
+            loop = Loop()
+            loop.run_until_complete(main())
+            loop.close()
+
+    with pytest.raises(lowtide.LeakError) as caught:
+        body()
+    (leak,) = caught.value.leaks
+    assert leak.made_at[0].function.endswith("<locals>.main")
 
 
 def test_the_policy_is_not_touched():
@@ -137,8 +191,7 @@ def test_a_hunt_that_breaks_gives_the_host_its_task_and_does_not_pass(caplog):
     async def body():
         async with lowtide.no_leaks():
             (watched,) = hooks.loops()
-            watched._births = None
-            watched._part.attempt(watched.birth, asyncio.current_task())
+            watched.births = None
             assert await asyncio.create_task(asyncio.sleep(0, 17)) == 17
 
     async def main():

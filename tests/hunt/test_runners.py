@@ -194,3 +194,58 @@ def test_what_is_left_behind_fails_with_where_why_and_what_to_do(suite, runner):
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_what_ends_by_itself_passes(suite, runner):
     suite(planted(runner, HEALTHY.values())).assert_outcomes(passed=len(HEALTHY))
+
+
+def test_a_stand_in_for_a_loop_is_let_alone(suite):
+    code = """
+import asyncio.events
+
+class Silent(asyncio.AbstractEventLoop):
+    pass
+
+class NoLoop:
+    pass
+
+@pytest.mark.parametrize("kind", [Silent, NoLoop])
+def test_stand_in(kind):
+    before = dict(vars(kind))
+    asyncio.events._set_running_loop(kind())
+    try:
+        assert dict(vars(kind)) == before
+    finally:
+        asyncio.events._set_running_loop(None)
+
+def test_that_leaks():
+    async def main():
+        price()
+    asyncio.run(main())
+"""
+    suite(code).assert_outcomes(passed=2, failed=1)
+
+
+def test_a_test_that_another_plugin_runs_is_checked_too(suite, pytester):
+    pytester.makeconftest("""
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for _ in range(2):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+""")
+    code = """
+def test_clean():
+    asyncio.run(asyncio.sleep(0))
+
+def test_that_leaks():
+    async def main():
+        price()
+    asyncio.run(main())
+"""
+    result = suite(code)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["left behind: 1 task", "ERROR *test_that_leaks*"])

@@ -1,6 +1,7 @@
 """Verdicts: what counts of several rounds say."""
 
 import pytest
+from lowtide.hunt import audit_report
 from lowtide.hunt.verdicts import FlowReport, Leak, Report, Round, grown, leaks, rounds_needed, suspects
 from lowtide.judge.evidence import Evidence
 from lowtide.publish.subject import Counts, Kind
@@ -84,3 +85,12 @@ FAILING = FlowReport("b", failures={"connection refused": 1})
 )
 def test_the_status_is_0_clean_1_leaks_2_could_not_run(flows, planned, status):
     assert Report("shop:app", tuple(flows), 1.0, planned).status == status
+
+
+def test_what_only_grew_is_said_to_have_outlived_the_settling_and_what_is_proven_is_not():
+    def text(evidence):
+        flow = FlowReport("GET /a", leaks=(Leak(A, (1, 1), 2, evidence),))
+        return audit_report.text(Report("shop:app", (flow,), 1.0, 1))
+
+    assert "raise settle if it ends later" in text(UNPROVEN)
+    assert "raise settle" not in text(PROVEN)

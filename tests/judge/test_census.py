@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from lowtide.judge.census import FLOOR_WINDOW, Census, MeasuredLoop
 from lowtide.record.destroyed import Destroyed
+from lowtide.record.origins import Origin
 from lowtide.record.part import Part
 from lowtide.record.tasks import Nursery
 
@@ -196,3 +197,39 @@ async def test_a_loop_that_is_gone_takes_its_tasks_along_but_not_its_history(sta
     stage.census.remove(stage.loop)
     (origin,) = stage.census.snapshot().origins
     assert (origin.live, origin.aged, origin.aged_entered, origin.aged_ended) == (0, 0, 4, 0)
+
+
+@staged()
+async def test_members_are_spread_evenly_over_the_ages_and_are_counted_all(stage):
+    for _ in range(10):
+        stage.spawn(100)
+        await asyncio.sleep(0)
+        stage.look(later=60.0)
+    members = stage.census.members(stage.loop, 50)
+    ages = [member.age for member in members]
+    assert members.total == 1000
+    assert ages == sorted(ages, reverse=True)
+    assert [ages[5 * batch : 5 * batch + 5] for batch in range(10)] == [[ages[5 * b]] * 5 for b in range(10)]
+    assert len(set(ages)) == 10
+
+
+@staged()
+async def test_members_of_one_origin_are_its_oldest_and_no_others(stage):
+    stage.spawn(3)
+    stage.look(later=60.0)
+    stage.tasks.append(asyncio.create_task(stage.gate.wait()))
+    _, count = stage.look(later=60.0)
+    stage.spawn(3)
+    stage.look(later=60.0)
+    members = stage.census.members(stage.loop, 4, count.origin)
+    assert members.total == 6
+    assert {member.task() for member in list(members)[:3]} == set(stage.tasks[:3])
+    assert {member.origin for member in members} == {count.origin}
+    assert len(list(members)) == 4
+
+
+@staged()
+async def test_an_origin_that_never_was_has_no_members(stage):
+    stage.spawn(3)
+    stage.look(later=60.0)
+    assert list(stage.census.members(stage.loop, 4, Origin("no:one", "no:where"))) == []

@@ -155,3 +155,20 @@ def _at(code, offset):
         f_code, f_lasti, f_back, f_globals = code, offset, None, {"__name__": HERE}
 
     return Frame()
+
+
+def test_equal_stacks_are_kept_once():
+    async def main():
+        event = asyncio.Event()
+        tasks = [asyncio.create_task(_inner(event)) for _ in range(3)]
+        await asyncio.sleep(0)
+        found = Stacks()
+        for _ in walk([Member(ref(task), Origin("c", "s"), 1.0) for task in tasks], found, each=True):
+            pass
+        event.set()
+        await asyncio.gather(*tasks)
+        return found
+
+    found = asyncio.run(main())
+    assert len({id(task.stack) for task in found.tasks}) == 1
+    assert found.tasks[0].stack is next(iter(found.groups))

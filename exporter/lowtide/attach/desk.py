@@ -1,8 +1,8 @@
 """The desk: answers what the debug page asks, at a price that the application doesn't feel.
 
 Guarantees
-- Whatever must be seen in a loop's thread is an errand in slices of a millisecond, plus one step of less than
-  one more.
+- Whatever must be seen in a loop's thread is an errand in slices of half a millisecond, plus one step of
+  less than a whole one.
 - A loop that stands still is asked nothing: what was seen before is told, or nothing.
 - Nothing kept here refers to a task, coroutine or frame.
 """
@@ -20,6 +20,7 @@ from types import CodeType
 from lowtide.attach.errand import run_errand
 from lowtide.attach.inquiry import outline, spawner_codes, specimen
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import (
     Finding,
     Sample,
@@ -39,12 +40,16 @@ from lowtide.record.watcher import Breath
 
 MOST_STACKS = 10_000
 """Tasks whose stacks are looked at for one answer: each look leaves a frame object with the task for its life."""
+_MOST_LISTED = 2_500
+"""Tasks that are listed one by one, so that those of all ages find room in a text of less than a megabyte."""
 _MOST_SAMPLE_TASKS = 10
 _MOST_OBJECTS = 600
 """Objects of one look, so that it fits into a slice."""
 _WITHIN = 0.4
 """Seconds that a loop gets for the samples of one page, which should open in less than one."""
 _STACKS_WITHIN = 5.0
+_AT_ONCE = 1.0
+"""Seconds for which a snapshot is used again."""
 _FRESH = 5.0
 """Seconds for which a sample is not taken again: a stuck task shows the same each time."""
 
@@ -79,12 +84,14 @@ class Desk:
         self._samples: dict[Origin, _Kept] = {}
         self._lines: dict[Origin, Place] = {}
         self._worker = worker
+        self._last: tuple[float, Snapshot] = float("-inf"), Snapshot((), (), 0, 0)
         self._lock = threading.Lock()
 
     def facts(self) -> Facts:
         """Tell what is known without asking any loop."""
         recorders, now = self._recorders, self._clock()
         settings, snapshot = recorders.settings, recorders.census.snapshot()
+        self._last = now, snapshot
         hearts = {recorded.count.name: recorded.heartbeat for recorded in recorders.loops}
         wall = datetime.now(UTC)
         pauses = zip(recorders.pauses.counts, recorders.pauses.sums, strict=True)
@@ -111,7 +118,9 @@ class Desk:
 
     def outline(self) -> list[Finding]:
         """List the findings, the worst first, with numbers and grades only."""
-        return outline(self._recorders)
+        taken, snapshot = self._last
+        # The facts and the findings of a page are of one moment.
+        return outline(self._recorders, snapshot if self._clock() - taken < _AT_ONCE else None)
 
     def sampled(self, findings: Sequence[Finding]) -> list[Finding]:
         """Add to findings what one task of each shows, taking samples again that are no longer fresh."""
@@ -122,7 +131,10 @@ class Desk:
             self._forget_others()
             known = {origin: kept.sample for origin, kept in self._samples.items()}
         lines = self.made_at(each.origin for each in findings)
-        return [with_sample(each, known.get(each.origin), lines.get(each.origin)) for each in findings]
+        return [
+            with_sample(each, known.get(each.origin), lines.get(each.origin))
+            for each in Breath().between(findings)
+        ]
 
     def _is_fresh(self, finding: Finding, now: float) -> bool:
         """Say whether a sample is young, and was taken when no less was proven."""
@@ -164,9 +176,9 @@ class Desk:
         census.take()
 
         def look(recorded: RecordedLoop) -> Iterator[None]:
-            members = census.members(recorded.count, MOST_STACKS)
+            members = census.members(recorded.count, _MOST_LISTED if each else MOST_STACKS)
             total.total += members.total
-            return walk(members.chosen, total, each=each)
+            return walk(members, total, each=each)
 
         self._ask(look, _STACKS_WITHIN)
         return total
@@ -174,22 +186,12 @@ class Desk:
     def threads(self) -> list[ThreadFacts]:
         """Look at all threads but lowtide's own, the oldest first."""
         ages = self._recorders.thread_ages(self._clock())
-        frames = sys._current_frames()  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
-        try:
-            found = [
-                ThreadFacts(
-                    printable(thread.name),
-                    thread.daemon,
-                    ages[thread.ident],
-                    sits_in(frames.get(thread.ident)),
-                    stack_of(frames.get(thread.ident)),
-                )
-                for thread in threading.enumerate()
-                if thread.ident in ages
-            ]
-        finally:
-            del frames
-        return sorted(found, key=lambda each: each.age, reverse=True)
+        found = (
+            ThreadFacts(printable(thread.name), thread.daemon, ages[thread.ident], *_standing(thread.ident))
+            for thread in threading.enumerate()
+            if thread.ident in ages
+        )
+        return sorted(Breath().between(found), key=lambda each: each.age, reverse=True)
 
     def _ask(self, errand: Callable[[RecordedLoop], Iterator[None]], within: float) -> None:
         """Run an errand in every loop that isn't standing still."""
@@ -207,7 +209,8 @@ class Desk:
     ) -> Iterator[None]:
         # The census is asked here, in the thread of the one who asks: it may hold its lock for long.
         census = self._recorders.census
-        oldest = [(origin, census.oldest(origin, recorded.count)) for origin in origins]
+        asked = Breath().between(origins)
+        oldest = [(origin, census.oldest(origin, recorded.count)) for origin in asked]
 
         def steps() -> Iterator[None]:
             for origin, reference in oldest:
@@ -225,7 +228,7 @@ class Desk:
         census = self._recorders.census
         oldest = census.oldest(origin, recorded.count)
         room = _MOST_SAMPLE_TASKS - len(near.tasks.tasks)
-        members = census.members(recorded.count, room, origin).chosen if room > 0 else ()
+        members = census.members(recorded.count, room, origin) if room > 0 else ()
 
         def steps() -> Iterator[None]:
             loop = recorded.count.loop()
@@ -247,6 +250,15 @@ class Desk:
         """Keep the samples bounded: origins come and go."""
         if len(self._samples) > 4 * self._recorders.settings.max_origins:
             self._samples.clear()
+
+
+def _standing(thread: int) -> tuple[str, Stack]:
+    """Tell what a thread sits in, and its stack. Asked anew for each: a frame must not be held while others run."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 (documented; CPython's only way to another thread's stack)
+    try:
+        return sits_in(frame), stack_of(frame)
+    finally:
+        del frame
 
 
 def _proven(finding: Finding) -> tuple[bool, bool]:

@@ -12,7 +12,7 @@ from contextvars import Context
 from time import perf_counter
 from weakref import ref
 
-SLICE = 0.001
+SLICE = 0.0005
 """Seconds of a slice, but for a single step that is longer."""
 
 

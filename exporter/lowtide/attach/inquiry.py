@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
+from lowtide.judge.census import Snapshot
 from lowtide.judge.findings import (
     Background,
     Finding,
@@ -68,14 +69,17 @@ def _spawning_line(origin: Origin, spawners: dict[str, CodeType]) -> Place | Non
     return spawning_line(code, function_name(origin)) if code else None
 
 
-def outline(recorders: Recorders) -> list[Finding]:
-    """List the same without asking any loop: numbers, grades, and what proven tasks wait on."""
+def outline(recorders: Recorders, snapshot: Snapshot | None = None) -> list[Finding]:
+    """List the same without asking any loop: numbers, grades, and what proven tasks wait on.
+
+    ``snapshot`` is one that was just taken, if there is one.
+    """
     graded: dict[Origin, Counter[str]] = {}
     waits: dict[Origin, Counter[str]] = {}
     for (origin, on, grade), count in recorders.stranded().items():
         graded.setdefault(origin, Counter())[grade] += count
         waits.setdefault(origin, Counter())[on] += count
-    snapshot = recorders.census.snapshot()
+    snapshot = snapshot or recorders.census.snapshot()
     strays: Counter[Origin] = Counter()
     for left in snapshot.strays:
         strays[left.origin] += left.stray

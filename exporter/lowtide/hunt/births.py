@@ -46,6 +46,10 @@ current: ContextVar[Owner | None] = ContextVar("lowtide_owner", default=None)
 """Whose the things are that are made now. None: nobody's whom we watch."""
 
 
+RawLines = tuple[tuple[CodeType, int, str], ...]
+"""A spawning stack as it is noted: code, index of the instruction in it, and module."""
+
+
 class Line(NamedTuple):
     """One line of a spawning stack."""
 
@@ -88,6 +92,8 @@ def note_thread(thread: threading.Thread, birth: Birth) -> None:
 
 def threads() -> list[tuple[threading.Thread, Birth]]:
     """List the threads that are known and alive."""
+    if not _threads:
+        return []
     known = [(reference(), birth) for reference, birth in _threads]
     return [(thread, birth) for thread, birth in known if thread is not None and thread.is_alive()]
 
@@ -108,21 +114,36 @@ def owner_now() -> Owner | None:
 
 def lines_from(frame: FrameType | None) -> tuple[Line, ...]:
     """Note the lines from a frame outward that are neither asyncio's nor lowtide's, as far as the loop."""
-    lines: list[Line] = []
+    return lines_of(raw_lines_from(frame))
+
+
+def raw_lines_from(frame: FrameType | None) -> RawLines:
+    """Note what ``lines_of`` needs later: to find a line's number takes longer than all the rest."""
+    lines: list[tuple[CodeType, int, str]] = []
     inner, known, machinery = frame, _codes.get, Where.MACHINERY
-    while frame is not None and len(lines) < _MOST_LINES:
+    while frame is not None:
         code = frame.f_code
         where, module, is_runner, _ = known(id(code)) or _see(frame)
         if where is not machinery:
             if where is Where.LOOP or (is_runner and lines):
                 break
-            lines.append(Line(code, frame.f_lineno, module))
-            if where is Where.CALLBACK:
+            lines.append((code, frame.f_lasti, module))
+            if where is Where.CALLBACK or len(lines) == _MOST_LINES:
                 break
         inner, frame = frame, frame.f_back
     if not lines and inner is not None:
-        lines.append(Line(inner.f_code, inner.f_lineno, inner.f_globals.get("__name__", "")))
+        lines.append((inner.f_code, inner.f_lasti, inner.f_globals.get("__name__", "")))
     return tuple(lines)
+
+
+def lines_of(raw: RawLines) -> tuple[Line, ...]:
+    """Find the lines of what was noted."""
+    return tuple(Line(code, _number(code, index), module) for code, index, module in raw)
+
+
+def _number(code: CodeType, index: int) -> int:
+    spans = (line for start, end, line in code.co_lines() if start <= index < end and line is not None)
+    return next(spans, code.co_firstlineno)
 
 
 def function_name(coroutine: Any) -> str:

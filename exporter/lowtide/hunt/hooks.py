@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 from lowtide.hunt.births import Birth, Owner, current, forget_threads, lines_from, note_thread, owner_now
 from lowtide.hunt.leaks import Wait
+from lowtide.hunt.loop_classes import LoopClasses
 from lowtide.hunt.loops import WatchedLoop
 from lowtide.hunt.patches import Patch
 from lowtide.record.part import Part
@@ -57,6 +58,7 @@ class Hooks:
         self._pools: WeakKeyDictionary[threading.Thread, ref[Any]] = WeakKeyDictionary()
         self._patches: list[Patch] = []
         self._part = Part("hunt")
+        self._classes = LoopClasses(self._loops, self._part, self)
         self._is_held = False
 
     def hold(self, *, held: bool) -> None:
@@ -76,7 +78,10 @@ class Hooks:
 
     def remove(self, watcher: Watcher) -> None:
         """Tell it no more. Behind the last, everything is put back."""
-        self._watchers = tuple(each for each in self._watchers if each is not watcher)
+        if self._watchers and self._watchers[0] is watcher:  # nearly always
+            self._watchers = self._watchers[1:]
+        else:
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
         if not self._watchers and not self._is_held:
             self._uninstall()
 
@@ -86,19 +91,23 @@ class Hooks:
 
     def loops(self) -> list[WatchedLoop]:
         """List the loops that are not closed."""
+        if not self._loops:
+            return []
         return [watched for watched in list(self._loops.values()) if not watched.loop.is_closed()]
 
     def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> None:
         """Watch a loop, unless it is watched already."""
         known = self._loops.get(id(loop))
-        if known is None or known.loop is not loop:
-            self._loops[id(loop)] = WatchedLoop(loop, owner, self._part, self)
+        if (known is None or known.loop is not loop) and _is_real(loop):
+            self._classes.meet(type(loop))
+            self._loops[id(loop)] = WatchedLoop(loop, owner)
 
-    def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
+    def destroyed(self, watched: WatchedLoop, task: Any) -> None:
         """Tell the innermost watch that it is of."""
+        birth = watched.birth(task)
         for watcher in self._watchers:
             if birth.owner is not None and birth.owner.is_within(watcher.owner):
-                watcher.destroyed(task, birth, wait)
+                watcher.destroyed(task, birth, watched.wait(task))
                 return
 
     def closing(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -112,7 +121,6 @@ class Hooks:
 
     def closed(self, watched: WatchedLoop) -> None:
         """Forget a loop."""
-        watched.release()
         if self._loops.get(id(watched.loop)) is watched:
             del self._loops[id(watched.loop)]
 
@@ -146,16 +154,16 @@ class Hooks:
                 self._part.attempt(self.enter, loop, None)
 
     def _uninstall(self) -> None:
+        self._classes.undo()
         for patch in reversed(self._patches):
             patch.undo()
         self._patches = []
         gc.callbacks.remove(self._before_collection)
-        for watched in self._loops.values():
-            watched.release()
-            if not watched.loop.is_closed():
-                self._seen.add(watched.loop)
-        self._loops = {}
+        for watched in self.loops():
+            self._seen.add(watched.loop)
+        self._loops.clear()  # what is left of ours passes through then
         self._part = Part("hunt")
+        self._classes = LoopClasses(self._loops, self._part, self)
         forget_threads()
 
     def _before_collection(self, phase: str, info: dict[str, int]) -> None:
@@ -168,9 +176,12 @@ class Hooks:
         @functools.wraps(original)
         def made(loop: Any, *args: Any, **kwargs: Any) -> None:
             original(loop, *args, **kwargs)
-            self._part.attempt(self.enter, loop, self._part.attempt(owner_now))
+            self._part.attempt(self._meet, loop)
 
         return made
+
+    def _meet(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.enter(loop, owner_now())
 
     def _when_running(self, original: Any) -> Any:
         def _set_running_loop(loop: Any) -> None:
@@ -228,6 +239,12 @@ class Hooks:
 
 
 hooks = Hooks()
+
+
+def _is_real(loop: Any) -> bool:
+    """Say whether it is no stand-in, of which nothing can be asked: a test may have one run for a while."""
+    abstract = asyncio.AbstractEventLoop.is_closed
+    return getattr(type(loop), "is_closed", abstract) is not abstract
 
 
 def _is_anyio_worker(thread: threading.Thread) -> bool:

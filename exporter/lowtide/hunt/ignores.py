@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from lowtide.hunt.settling import SETTLE
+from lowtide.hunt.patience import SETTLE
 from lowtide.quoting import quoted
 
 # "module:qualname: reason": the name has no space after its colon, the reason has one before it. To match the

@@ -5,8 +5,8 @@ from types import TracebackType
 
 from lowtide.hunt.ignores import Rules
 from lowtide.hunt.leaks import Leak
+from lowtide.hunt.patience import SETTLE
 from lowtide.hunt.report import report
-from lowtide.hunt.settling import SETTLE
 from lowtide.hunt.watch import Watch
 
 

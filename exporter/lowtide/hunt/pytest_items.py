@@ -4,7 +4,7 @@ A leak makes the test itself fail, as if its body had. Where the body failed by 
 stays and the report is a section of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,10 +26,17 @@ _ALLOWED = ("ignore", "threads", "settle", "skip")
 class Checked:
     """One test that is checked; the value of the fixture ``lowtide``."""
 
-    def __init__(self, watch: Watch) -> None:
+    __slots__ = ("_watch", "by_others", "is_over")
+
+    def __init__(self, watch: Watch, *, by_others: bool) -> None:
         self._watch = watch
-        self.in_protocol = False
+        self.by_others = by_others
         self.is_over = False
+
+    @property
+    def has_leaks(self) -> bool:
+        """Whether anything was left behind, found so far."""
+        return bool(self._watch.leaks)
 
     @property
     def leaks(self) -> Sequence[Leak]:
@@ -74,37 +81,35 @@ class Items:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         shared = _shared_rules(config)
-        self._rules = {item: rules for item in items if (rules := _rules(item, shared)) is not None}
+        self.rules = {item: rules for item in items if (rules := _rules(item, shared)) is not None}
         self._reruns = config.pluginmanager.hasplugin("rerunfailures")
-        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in self._rules):
+        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in self.rules):
             import anyio._backends._asyncio  # noqa: F401 (its runner must be there to be told apart)
 
     @pytest.hookimpl
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
-        if item not in self._rules or (self._reruns and _is_run_by_others(item)):
+        rules = self.rules.get(item)
+        if rules is None or (self._reruns and _is_run_by_others(item)):
             return None
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        item.stash[_KEY] = found = Checked(Watch(item.nodeid, self._rules[item]))
-        found.in_protocol = True
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        if found.leaks:
+        hook = item.ihook  # found anew each time it is asked for
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        found = _begin(item, rules)
+        hooks.hold(held=nextitem in self.rules)
+        try:
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        except BaseException:
+            found.end(check=False)
+            raise
+        # Where a fixture of wider scope failed, the test's own teardown was never reached.
+        found.end(check=True)
+        if found.has_leaks:
             reports = _with_leaks(item, found, reports)
         for each in reports:
-            item.ihook.pytest_runtest_logreport(report=each)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            hook.pytest_runtest_logreport(report=each)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        del item.stash[_KEY]  # a thousand of them would be work for the collector
         return True
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
-        """Begin before the test's fixtures."""
-        if item in self._rules:
-            found = item.stash.get(_KEY, None)
-            if found is None or found.is_over:  # somebody else runs the test, perhaps for the second time
-                found = item.stash[_KEY] = Checked(Watch(item.nodeid, self._rules[item]))
-            _check_behind_fixtures(item, found)
-            found.begin()
-        return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
@@ -114,24 +119,62 @@ class Items:
         with _nobody():
             return (yield)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-        """End, also where a fixture of wider scope failed and the test's own teardown is never reached."""
-        found = item.stash.get(_KEY, None) if item in self._rules else None
-        hooks.hold(held=nextitem in self._rules)
-        try:
-            result = yield
-        finally:
-            if found is not None:
-                found.end(check=True)
-        if found is not None and found.leaks and not found.in_protocol:
-            pytest.fail(found.report(), pytrace=False)
-        return result
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Put everything back where the last test that ran was not the last."""
         hooks.hold(held=False)
+
+
+class ItemsRunByOthers:
+    """The hooks that watch tests which another plugin runs, perhaps several times: to run them again, for instance.
+
+    What is left behind is an error of the test's teardown then.
+    """
+
+    def __init__(self, rules: Mapping[pytest.Item, Rules]) -> None:
+        self._rules = rules
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """Begin before the test's fixtures, unless we run it ourselves."""
+        found = item.stash.get(_KEY, None)
+        if item in self._rules and (found is None or found.is_over):
+            _begin(item, self._rules[item], by_others=True)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        """End, also where a fixture of wider scope failed and the test's own teardown is never reached."""
+        found = item.stash.get(_KEY, None)
+        if found is None or not found.by_others:
+            return (yield)
+        hooks.hold(held=nextitem in self._rules)
+        try:
+            result = yield
+        finally:
+            found.end(check=True)
+        if found.has_leaks:
+            pytest.fail(found.report(), pytrace=False)
+        return result
+
+
+def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Begin to check these tests."""
+    ours = Items(config, items)
+    manager = config.pluginmanager
+    manager.register(ours, "lowtide-items")
+    if any(
+        not (each.wrapper or each.hookwrapper or each.plugin is ours or each.plugin_name == "runner")
+        for each in config.hook.pytest_runtest_protocol.get_hookimpls()
+    ):
+        manager.register(ItemsRunByOthers(ours.rules), "lowtide-items-run-by-others")
+
+
+def _begin(item: pytest.Item, rules: Rules, *, by_others: bool = False) -> Checked:
+    found = item.stash[_KEY] = Checked(Watch(item.nodeid, rules), by_others=by_others)
+    _check_behind_fixtures(item, found)
+    found.begin()
+    return found
 
 
 @contextmanager

@@ -43,9 +43,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     everything = session.config.getoption("--lowtide")
     wanted = [item for item in session.items if everything or _asks(item)]
     if wanted or session.config.getini("lowtide_ignore"):
-        from lowtide.hunt.pytest_items import Items
+        from lowtide.hunt.pytest_items import register
 
-        session.config.pluginmanager.register(Items(session.config, wanted), "lowtide-items")
+        register(session.config, wanted)
 
 
 def _asks(item: pytest.Item) -> bool:

@@ -1,4 +1,4 @@
-"""Settling: waiting until a round's tasks have ended, or until it is plain that the rest never will."""
+"""Settling: how an audit waits until a round's tasks have ended, or it is plain that the rest never will."""
 
 import asyncio
 import time

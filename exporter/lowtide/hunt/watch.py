@@ -22,7 +22,7 @@ from lowtide.hunt.leaks import (
     unproven_task_leaks,
 )
 from lowtide.hunt.loops import WatchedLoop
-from lowtide.hunt.settling import settled, wait
+from lowtide.hunt.patience import settled, wait
 from lowtide.hunt.threads import is_idle, thread_function, thread_leak
 from lowtide.record.threads import OWN
 
@@ -36,6 +36,8 @@ class Watch:
     What is made in the context in which ``begin`` was called, and in contexts copied from it, is this watch's.
     ``begin`` and ``end`` belong to one thread and context.
     """
+
+    __slots__ = ("_before", "_told", "leaks", "owner", "rules")
 
     def __init__(self, name: str, rules: Rules) -> None:
         self.rules = rules

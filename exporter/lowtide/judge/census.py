@@ -11,7 +11,7 @@ Guarantees
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from time import monotonic
@@ -21,7 +21,7 @@ from weakref import ref
 from lowtide.judge.belonging import flows_of
 from lowtide.judge.filing import Filing
 from lowtide.judge.floor import SlidingMinimum
-from lowtide.judge.roll import SEGMENT, Roll, Tally
+from lowtide.judge.roll import SEGMENT, Chosen, Roll, Tally
 from lowtide.judge.strays import FlowCount, StrayCount, Strays
 from lowtide.record.destroyed import Destroyed, Note
 from lowtide.record.flows import Ledger
@@ -83,10 +83,17 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Some of a loop's live tasks, and how many there are in all."""
+    """Some of a loop's live tasks, made while they are gone through, and how many there are in all."""
 
     total: int
-    chosen: tuple[Member, ...]
+    _chosen: Chosen
+    _origins: Sequence[Origin]
+    _now: float
+
+    def __iter__(self) -> Iterator[Member]:
+        chosen = self._chosen
+        for reference, number, birth in zip(chosen.refs, chosen.origins, chosen.births, strict=True):
+            yield Member(reference, self._origins[number], self._now - birth)
 
 
 class MeasuredLoop:
@@ -228,15 +235,15 @@ class Census:
         with self._lock:
             return loop.roll.youngest(self._numbers[origin], most) if origin in self._numbers else []
 
-    def members(self, loop: MeasuredLoop, most: int, origin: Origin | None = None) -> "Members":
+    def members(self, loop: MeasuredLoop, most: int, origin: Origin | None = None) -> Members:
         """List up to ``most`` live tasks of a loop in order of birth, evenly spread, or the oldest of one origin."""
         with self._lock:
             now = self._clock()
-            wanted = self._numbers.get(origin, -1) if origin is not None else None
-            total, chosen = loop.roll.choose(most, wanted)
-        origins = self._origins
-        members = (Member(reference, origins[number], now - birth) for reference, number, birth in chosen)
-        return Members(total, tuple(Breath().between(members)))
+            if origin is None:
+                chosen = loop.roll.choose(most)
+            else:
+                chosen = loop.roll.choose_of(self._numbers.get(origin, len(self._tallies)), most)
+        return Members(chosen.total, chosen, self._origins, now)
 
     def _empty(self, nest: Nest, loop: MeasuredLoop, born: float, breath: Breath) -> None:
         """Move what is left of a nest's young onto the roll."""

@@ -10,6 +10,7 @@ import asyncio
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -34,7 +35,7 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
     """A task on the docket: the weak reference itself, and what is known of the task so far."""
 
     __slots__ = (
-        "coroutines", "depends", "future", "grade", "group", "held", "holders", "key", "needs", "order",
+        "coroutines", "depends", "doubted", "future", "grade", "group", "held", "holders", "key", "needs", "order",
         "origin", "pause", "references", "seen", "waiting_on",
     )  # fmt: skip
 
@@ -49,6 +50,8 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
     # None until it is known whether somebody outside the group could cancel it.
     held: bool | None
     holders: tuple[str, ...]
+    # Whether a second opinion was asked for, because somebody could cancel it.
+    doubted: bool
     needs: int
     references: int
     # The tasks that must be unwakeable too, and the coroutines in which this one is suspended, all by id.
@@ -59,9 +62,20 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
     def begin(self, key: int, origin: Hashable, order: int) -> None:
         """Start with nothing known of the task."""
         self.key, self.origin, self.order = key, origin, order
-        self.future, self.seen, self.pause = 0, 0.0, 0.0
+        self.future, self.seen, self.pause, self.doubted = 0, 0.0, 0.0, False
         self.waiting_on, self.grade, self.held, self.holders = "", "", None, ()
         self.needs, self.references, self.group, self.depends, self.coroutines = 0, 0, set(), set(), ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one stranded task; calling ``task`` returns it, or None when it is gone."""
+
+    task: Callable[[], Any]
+    origin: Hashable
+    grade: str
+    waiting_on: str
+    holders: tuple[str, ...]
 
 
 class Custody:

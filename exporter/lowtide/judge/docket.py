@@ -9,8 +9,8 @@ Guarantees:
 - A verdict needs two looks at least a second apart that find the task on the same future.
 - Origins take turns, and within one the tasks that were handed in first come first.
 - A task that isn't stranded is looked at ever more rarely, unless its future changes.
-- Who could cancel a stranded task may go away: that is asked again for one that is ``cancel_only``, with at most one
-  pass over the heap in ten minutes.
+- Who could cancel a stranded task may go away, or be a thread that held it for a moment: that is asked again for one
+  that is ``cancel_only``, once soon, and then with at most one pass over the heap in ten minutes.
 
 Not thread-safe: every method belongs to the loop's own thread, apart from reading ``counts`` and the figures.
 """
@@ -21,10 +21,9 @@ import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE, Custody, Entry, future_of
+from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE, Custody, Entry, Verdict, future_of
 from lowtide.judge.kinds import TASK, kind_of
 from lowtide.judge.look import STRANDED, Look, look_at
 from lowtide.judge.quiet import without_collections
@@ -36,6 +35,8 @@ from lowtide.judge.waits import waiting_on
 _APART = 1.0
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 600.0
+# A second opinion on who could cancel a task is asked for after so long.
+_DOUBT = 10.0
 _BETWEEN_PASSES = 60.0
 # Passes that are made before their length is judged.
 _TRIED = 3
@@ -46,17 +47,6 @@ _GATHERING = 8.0
 SHARE = 0.018
 # A look must fit into a slice, so this is less than for an explicit question.
 _MOST_OBJECTS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is known of one stranded task; calling ``task`` returns it, or None when it is gone."""
-
-    task: Callable[[], Any]
-    origin: Hashable
-    grade: str
-    waiting_on: str
-    holders: tuple[str, ...]
 
 
 class Docket:
@@ -83,6 +73,7 @@ class Docket:
         self._fresh: dict[Hashable, deque[Entry]] = {}
         self._turns: deque[Hashable] = deque()
         self._due: list[tuple[float, int, Entry]] = []
+        self._doubts: deque[tuple[float, Entry]] = deque()
         self._order = itertools.count()
         self._specimens: dict[tuple[Hashable, str], Entry] = {}
         self._last_pass = float("-inf")
@@ -157,7 +148,7 @@ class Docket:
     def due_in(self) -> float | None:
         """Return in how many seconds there will be work again; None if there is none until tasks are handed in."""
         now = self._clock()
-        moments = [self._due[0][0]] if self._due else []
+        moments = [first[0][0] for first in (self._due, self._doubts) if first]
         if any(self._fresh.values()):
             moments.append(now)
         if self._custody.has_settling():
@@ -168,10 +159,14 @@ class Docket:
 
     def _slice_of_looks(self, began: float) -> None:
         while self._clock() - began < self._slice:
-            entry = self._next(began)
-            if entry is None:
+            if self._doubts and self._doubts[0][0] <= began:
+                entry = self._doubts.popleft()[1]
+                if entry.grade == CANCEL_ONLY and future_of(entry) == entry.future:
+                    self._grade_again(entry)
+            elif (next_one := self._next(began)) is not None:
+                self._take(next_one, began)
+            else:
                 return
-            self._take(entry, began)
 
     def _is_pass_due(self, now: float) -> bool:
         return (
@@ -270,6 +265,9 @@ class Docket:
         if entry.origin is not None:
             self.counts[entry.origin, entry.waiting_on, grade] += 1
             self._specimens[entry.origin, grade] = entry
+        if grade == CANCEL_ONLY and not entry.doubted:
+            entry.doubted = True
+            self._doubts.append((self._clock() + _DOUBT, entry))
 
     def _release(self, entry: Entry) -> None:
         """Take a task that ran, ended or went away off the docket; it may be handed in again."""

@@ -17,6 +17,7 @@ from lowtide.judge.proof import why_stuck
 from lowtide.judge.survey import name_of
 from lowtide.judge.waits import Place, place_of, waiting_on
 from lowtide.record.origins import Origin
+from lowtide.record.watcher import Breath
 
 _MOST_FLOWS = 5
 """Flows that a report names."""
@@ -204,7 +205,7 @@ def spawning_line(spawner: CodeType, coroutine: str) -> Place:
     """
     names = {coroutine: 0} | dict.fromkeys(_SPAWNING, 1)
     best: dict[int, int] = {}
-    for instruction in dis.get_instructions(spawner):
+    for instruction in Breath().between(dis.get_instructions(spawner)):
         rank = names.get(instruction.argval) if isinstance(instruction.argval, str) else None
         number = instruction.positions.lineno if instruction.positions else None
         if rank is not None and number is not None:

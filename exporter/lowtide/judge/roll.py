@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress, islice
+from itertools import compress
 from operator import call, not_, truth
 from typing import Any
 
@@ -101,6 +101,19 @@ class _Segment:
                 self.flows[place] = None
         if not any(self.flows):
             self.flows = []
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Some tasks of a roll, side by side, and how many there are in all.
+
+    An object for each would be ten thousand more for the garbage collector to look at.
+    """
+
+    total: int
+    refs: list[TaskRef]
+    origins: "array[int]"
+    births: "array[float]"
 
 
 class Roll:
@@ -235,29 +248,30 @@ class Roll:
                 found += [reference for reference, number in pairs if number == origin]
         return found[:most]
 
-    def choose(self, most: int, origin: int | None) -> tuple[int, list[tuple[TaskRef, int, float]]]:
-        """Return how many tasks there are, and up to ``most`` of them with origin and birth.
-
-        Of all origins they are evenly spread over the roll; of one they are its oldest.
-        """
-        if origin is not None:
-            total = sum(segment.by_origin[origin] for segment in self._segments)
-            oldest = (
-                each
-                for segment in self._segments
-                if segment.by_origin[origin]
-                for each in zip(segment.refs, segment.origins, segment.births, strict=True)
-                if each[1] == origin
-            )
-            return total, list(islice(oldest, most))
-        step = -(-len(self) // most) or 1
-        chosen: list[tuple[TaskRef, int, float]] = []
-        skip = 0
+    def choose(self, most: int) -> Chosen:
+        """Return how many tasks there are, and up to ``most`` of them, evenly spread over the roll."""
+        refs: list[TaskRef] = []
+        origins, births = array("H"), array("d")
+        step, skip = -(-len(self) // most) or 1, 0
         for segment in self._segments:
             spread = slice(skip, None, step)
-            chosen += zip(segment.refs[spread], segment.origins[spread], segment.births[spread], strict=True)
+            refs += segment.refs[spread]
+            origins += segment.origins[spread]
+            births += segment.births[spread]
             skip = (skip - len(segment.refs)) % step
-        return len(self), chosen
+        return Chosen(len(self), refs, origins, births)
+
+    def choose_of(self, origin: int, most: int) -> Chosen:
+        """Return how many tasks of an origin there are, and up to ``most`` of them, the oldest."""
+        refs: list[TaskRef] = []
+        births = array("d")
+        for segment in self._segments:
+            if segment.by_origin[origin] and len(refs) < most:
+                its = [number == origin for number in segment.origins]
+                refs += compress(segment.refs, its)
+                births.extend(compress(segment.births, its))
+        total = sum(segment.by_origin[origin] for segment in self._segments)
+        return Chosen(total, refs[:most], array("H", [origin]) * min(most, len(refs)), births[:most])
 
 
 def _liveness(refs: Sequence[TaskRef]) -> list[bool] | None:

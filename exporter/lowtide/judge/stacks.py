@@ -65,11 +65,17 @@ class Stacks:
 
 
 def walk(members: Iterable[Member], into: Stacks, *, each: bool) -> Iterator[None]:
-    """Look at one task per step and note its stack; with ``each``, note the task itself too."""
+    """Look at one task per step and note its stack; with ``each``, note the task itself too.
+
+    Equal steps and stacks are kept once: what is kept, the garbage collector has to look at.
+    """
+    steps: _Steps = {}
+    stacks = {stack: stack for stack in into.groups}
     for member in members:
         task = member.task()
         if task is not None and not task.done():
-            stack = await_stack(task)
+            stack = await_stack(task, steps)
+            stack = stacks.setdefault(stack, stack)
             into.groups[stack] += 1
             into.looked_at += 1
             if each:
@@ -85,14 +91,19 @@ def _seen(task: Any, member: Member, stack: Stack) -> Seen:
     return Seen(printable(name_of(task)), member.origin, member.age, on, place_of(task), stack)
 
 
-def await_stack(task: Any) -> Stack:
-    """Return where a pending task is suspended, outermost first."""
+_Steps = dict[tuple[int, object, int], tuple[Step, types.CodeType]]
+"""Steps by the identity of their code, their module and line. The code is kept, or another might take its place."""
+
+
+def await_stack(task: Any, steps: _Steps | None = None) -> Stack:
+    """Return where a pending task is suspended, outermost first. ``steps`` are those known, and get the new ones."""
     if kind_of(type(task)) != TASK or task_done(task):
         return ()
-    return tuple(_step(each) for each in islice(chain(task), MOST_STEPS))
+    known: _Steps = {} if steps is None else steps
+    return tuple(_step(each, known) for each in islice(chain(task), MOST_STEPS))
 
 
-def _step(suspended: Any) -> Step:
+def _step(suspended: Any, steps: _Steps) -> Step:
     cls = type(suspended)
     if cls is types.CoroutineType:
         frame, code = suspended.cr_frame, suspended.cr_code
@@ -101,8 +112,11 @@ def _step(suspended: Any) -> Step:
     else:
         frame, code = suspended.ag_frame, suspended.ag_code
     module = frame.f_globals.get("__name__") if frame is not None else None
-    line = frame.f_lineno if frame is not None else code.co_firstlineno
-    return Step(_name(module, code.co_qualname), code.co_filename, line or code.co_firstlineno)
+    line = (frame.f_lineno if frame is not None else 0) or code.co_firstlineno
+    key = (id(code), module if type(module) is str else None, line)
+    if key not in steps:
+        steps[key] = Step(_name(module, code.co_qualname), code.co_filename, line), code
+    return steps[key][0]
 
 
 _NAMES: dict[tuple[object, str], str] = {}

@@ -55,4 +55,6 @@ class Collector(CollectorBase):
 
 
 def _gather_all(gather: Gather) -> list[Family]:
-    return list(gather())  # the whole part or nothing: half a part would look like a fall to zero
+    return list(
+        Breath().between(gather())
+    )  # the whole part or nothing: half a part would look like a fall to zero

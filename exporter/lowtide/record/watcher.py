@@ -55,14 +55,15 @@ class Breath:
     long each time it wakes. So work calls ``take`` every few hundred microseconds.
     """
 
-    WORK = 0.001
-    REST = 5e-5
+    WORK = 0.0005
+    REST = 0.0001  # long enough for a thread that waits to wake, and take its turn
 
     def __init__(self) -> None:
-        self._since = time.perf_counter()
+        """Be out of breath: what was done before it was made isn't known."""
+        self._since = float("-inf")
 
     def take(self) -> None:
-        """Sleep for a moment if the last one was a millisecond ago."""
+        """Sleep for a moment if the last one was half a millisecond ago."""
         if time.perf_counter() - self._since > self.WORK:
             time.sleep(self.REST)
             self._since = time.perf_counter()

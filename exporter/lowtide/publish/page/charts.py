@@ -8,6 +8,7 @@ from itertools import pairwise
 from lowtide.judge.census import AGE_BOUNDS
 from lowtide.judge.tide import Column
 from lowtide.publish.page.words import lasting, number, roughly
+from lowtide.record.watcher import Breath
 
 WIDTH, HEIGHT = 480, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 24
@@ -139,12 +140,13 @@ def heat_of(columns: Sequence[Column]) -> Heat | None:
     least = [_least(shade, most) for shade in range(1, _STEPS + 1)]
     names = bands()
     width = (WIDTH - _LEFT - _RIGHT - 40) / len(chosen)
-    cells = tuple(
+    cells = (
         _cell(place, band, column.ages[band], least, (rows, row, width, names[band]))
         for place, column in enumerate(chosen)
         for band in range(rows)
         if column.ages[band]
     )
+    drawn = tuple(Breath().between(cells))
     depth = rows * row
     up = tuple(Label(_LEFT + 34, (rows - band - 0.5) * row, _short(band)) for band in range(rows))
     across = tuple(
@@ -152,7 +154,7 @@ def heat_of(columns: Sequence[Column]) -> Heat | None:
         for each in _across(chosen[-1].at - chosen[0].at, 0)
     )
     legend = tuple((shade, f"{number(count)}+") for shade, count in enumerate(least, 1))
-    return Heat(cells, across, up, depth + 26, _distinct(legend))
+    return Heat(drawn, across, up, depth + 26, _distinct(legend))
 
 
 def _highest(column: Column) -> int:

@@ -82,7 +82,7 @@ class Study:
 
 
 class Source(Protocol):
-    """Answers from a thread of the server's; each call costs the application's loop at most slices of 5 ms.
+    """Answers from a thread of the server's; each call costs the application's loop at most slices of 1 ms.
 
     A loop that stands still is not waited for longer than a bound; then what is known without it is told.
     """

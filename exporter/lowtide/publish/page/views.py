@@ -1,6 +1,6 @@
 """Views: each page and text of /debug, from the facts of one moment. Called in threads of the server's."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lowtide.judge.census import OriginCount
 from lowtide.judge.findings import Finding
@@ -42,13 +42,19 @@ class Views:
         worst = headline.worst
         if worst is not None:
             worst = next((row for row in rows if row.origin == worst.origin), worst)
-        flows = sorted({flow for each in findings for flow in flows_of(each)})[:_MOST_FLOWS]
+        pieces: dict[str, Callable[[], object]] = {
+            "flows": lambda: sorted({flow for each in findings for flow in flows_of(each)})[:_MOST_FLOWS],
+            "tide": lambda: lines_of(facts.columns),
+            "tide_words": lambda: tide_in_words(facts),
+            "heat": lambda: heat_of(facts.columns),
+            "ages": lambda: _ages(facts),
+            "origins": lambda: _largest(facts),
+        }
         return tasks_page(
             root="", tab="tasks", facts=facts, signed_in=signed_in, query=query, totals=totals, headline=headline,
-            worst=worst, rows=rows, matching=len(matching), all=len(findings), flows=flows, evidence=EVIDENCE,
-            tide=lines_of(facts.columns), tide_words=tide_in_words(facts), heat=heat_of(facts.columns),
-            bands=bands(), ages=_ages(facts), origins=_largest(facts), still=_still(facts),
-            key_of=key_of, evidence_of=evidence_of, stray_of=stray_of, flows_of=flows_of,
+            worst=worst, rows=rows, matching=len(matching), all=len(findings), evidence=EVIDENCE, bands=bands(),
+            still=_still(facts), key_of=key_of, evidence_of=evidence_of, stray_of=stray_of, flows_of=flows_of,
+            **{name: piece() for name, piece in Breath().between(pieces.items())},
         )  # fmt: skip
 
     def finding(self, key: str, *, signed_in: bool) -> bytes | None:

@@ -1,8 +1,8 @@
-"""Settling: nothing waits while nothing is left, and what is left gets its time."""
+"""Patience: nothing waits while nothing is left, and what is left gets its time."""
 
 import asyncio
 
-from lowtide.hunt.settling import SETTLE, pauses, settled, wait
+from lowtide.hunt.patience import SETTLE, pauses, settled, wait
 
 
 def test_the_pauses_double_and_add_up_to_what_was_asked_for():

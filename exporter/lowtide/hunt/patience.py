@@ -1,4 +1,4 @@
-"""Settling: waiting for what is about to end, with pauses that double, and only while something is left."""
+"""Patience: how a test waits for what is about to end, with pauses that double, and only while something is left."""
 
 import asyncio
 import time
