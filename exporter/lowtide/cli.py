@@ -1,6 +1,7 @@
 """The command ``lowtide``."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from lowtide.dashboards import command as dashboard
 from lowtide.hunt import command as audit
 from lowtide.settings import duration
 from lowtide.watch import command as watch
+
+_NO_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.arguments(subparser)
         subparser.set_defaults(run=command.run)
     options = parser.parse_args(argv)
-    return int(options.run(options))
+    try:
+        status = int(options.run(options))
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _NO_OUTPUT:
+            raise
+        # What is still in the buffer would be tried again at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # who reads no more, as head does, knows
+            sys.stderr.write(f"lowtide: can't write the output: {os.strerror(error.errno or 0).lower()}\n")
+        return 2
+    return status
 
 
 def seconds(text: str) -> float:

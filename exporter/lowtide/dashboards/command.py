@@ -47,13 +47,13 @@ def run(options: argparse.Namespace) -> int:
         text = dashboard(options.name)
         if options.kubernetes:
             text = _RESOURCES[options.kubernetes](f"lowtide-{options.name}", text)
-        if options.output is None:
-            sys.stdout.write(text)
-        else:
+        if options.output is not None:
             options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         sys.stderr.write(f"lowtide dashboard: {error}\n")
         return 2
+    if options.output is None:
+        sys.stdout.write(text)
     return 0
 
 
