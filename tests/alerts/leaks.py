@@ -45,6 +45,9 @@ NIGHTLY = "0x60 0+1x15 15x1424 15+1x15 30x1424 30+1x15 45x140"
 TWO_NIGHTS = "0x60 0+1x15 15x1424 15+1x15 30x1600"
 # A process of two hours that leaves two tasks, again and again.
 TWO_EACH = " ".join(["0x39 1x39 2x39"] * 6)
+# One that leaves three, at three times; and one that leaves them all at once.
+THREE_EACH = " ".join(["0x19 1x29 2x24 3x44"] * 3)
+THREE_AT_ONCE = " ".join(["0x19 3x99"] * 3)
 
 
 def untold(found):
@@ -83,6 +86,24 @@ STRANDED = (
         labels=STUCK | {"severity": "page"},
     ),
     Case(
+        "a young process that strands a third task minutes after its first fires for all of its origin",
+        "LowtideTasksStranded",
+        process(60) | stranded("_x2 1x1 2x2 3x50") | stranded("_x2 2x55", "b:9095"),
+        quiet=("6m",),
+        fires=("7m", "30m"),
+        labels=STUCK | {"severity": "page"},
+    ),
+    Case(
+        "five processes that each strand three at their start, seen in two scrapes, are quiet",
+        "LowtideTasksStranded",
+        {
+            k: v
+            for n in range(5)
+            for k, v in (process(60, instance=f"pod-{n}") | stranded("_x2 1 3x55", f"pod-{n}")).items()
+        },
+        quiet=("4m", "6m", "8m", "20m", "35m", "50m"),
+    ),
+    Case(
         "thirty tasks that strand at once and stay are quiet",
         "LowtideTasksStranded",
         process(60) | stranded("_x5 30x50"),
@@ -107,11 +128,11 @@ ACROSS = (
         "proven growth before and after a restart fires",
         "LowtideTasksGrowAcrossDeployments",
         restarted(120, 200) | stranded("_x9 1+1x109 _ 1+1x180"),
-        quiet=("100m", "122m"),
-        fires=("200m", "300m"),
+        quiet=("100m", "120m"),
+        fires=("135m", "200m", "300m"),
         labels=ORIGIN | {"severity": "page", "evidence": "stranded"},
         summary="Tasks grow in each deployment, and only restarts bring them down.",
-        description="Tasks of shop.discounts:ask in job shop (stranded) were seen growing 3h 5m 0s ago. "
+        description="Tasks of shop.discounts:ask in job shop (stranded) were seen growing 2h 0m 0s ago. "
         "Since then every process has been restarted, and they grow again: restarts hide this "
         "leak, they don't fix it. Find what the tasks wait for on the debug page, then fix "
         "the code; until then, restart before memory runs out.",
@@ -133,6 +154,22 @@ ACROSS = (
         quiet=("110m", "150m"),
         fires=("185m", "300m"),
         labels=FLOW | {"severity": "page", "evidence": "stray"},
+        every="5m",
+    ),
+    Case(
+        "three strays in each of two processes of two hours fire in the second",
+        "LowtideTasksGrowAcrossDeployments",
+        restarted_often(360) | strays(THREE_EACH, THREE_EACH),
+        quiet=("110m", "190m"),
+        fires=("210m", "235m"),
+        labels=FLOW | {"severity": "page", "evidence": "stray"},
+        every="5m",
+    ),
+    Case(
+        "three strays that one accident leaves in each of three processes are quiet",
+        "LowtideTasksGrowAcrossDeployments",
+        restarted_often(360) | strays(THREE_AT_ONCE, THREE_AT_ONCE),
+        quiet=("110m", "190m", "210m", "235m", "300m", "350m"),
         every="5m",
     ),
     Case(
