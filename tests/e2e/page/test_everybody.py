@@ -42,11 +42,14 @@ def _tab_to(page, text):
     raise AssertionError(f"{text!r} can't be reached by Tab")
 
 
+@pytest.mark.parametrize("width", [320, 360, 640])
 @pytest.mark.parametrize("view", VIEWS)
-def test_on_a_phone_nothing_is_wider_than_the_screen(page, leaks, view):
-    page.set_viewport_size({"width": 360, "height": 740})
+def test_on_a_phone_and_zoomed_to_twice_or_four_times_nothing_is_wider_than_the_screen(
+    page, leaks, view, width
+):
+    page.set_viewport_size({"width": width, "height": 740})
     open_view(page, leaks, view)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -57,3 +60,24 @@ def test_text_has_contrast_in_light_and_dark(page, leaks, view, scheme):
     assert page.evaluate(CONTRAST) == []
     backs = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert backs == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(17, 24, 29)")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_in_the_systems_own_colours_text_has_contrast_and_the_chosen_tab_is_marked(page, leaks, view):
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+    open_view(page, leaks, view)
+    assert page.evaluate(CONTRAST) == []
+    edge = "tabs => tabs.map(tab => getComputedStyle(tab).borderBottomColor)"
+    (chosen,) = page.eval_on_selector_all("nav a[aria-current]", edge)
+    assert page.eval_on_selector_all("nav a:not([aria-current])", edge).count(chosen) == 0
+    back = page.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
+    assert chosen != back
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_on_paper_there_is_nothing_to_press(page, leaks, view):
+    open_view(page, leaks, view)
+    page.emulate_media(media="print")
+    assert page.locator("h1").is_visible()
+    for pressed in page.locator("button, input, select, nav").all():
+        assert not pressed.is_visible()
