@@ -1,5 +1,7 @@
 """The page in trouble: names that attack, and a loop that stands still."""
 
+import pytest
+
 from tests.ashore import shore, stranded
 from tests.e2e.page.looks import OVERLAPS
 from tests.shore import HOSTILE
@@ -24,30 +26,35 @@ def test_hostile_names_are_shown_and_do_nothing(page):
         assert page.locator("main script").count() == 0
 
 
-def test_a_blocked_loop_is_said_by_the_open_page_which_shows_what_it_had(page):
-    with shore("leaks", "--hurry", "--leaks=3") as running:
-        running.until(stranded(10))
-        page.goto(f"{running.url}/debug/tasks")
-        assert page.locator("#still .banner").count() == 0
-        running.tell("block")
-        page.locator("#still .banner").wait_for()
-        banner = page.locator("#still").inner_text()
-        assert "The loop main stands still" in banner
-        assert "check_prices" in banner
-        assert "ask_discounter" in page.locator("table.findings").inner_text()
-        running.tell("free")
-        page.locator("#still .banner").wait_for(state="detached")
-
-
-def test_a_loop_that_stands_still_is_said_and_the_rest_is_shown():
+@pytest.fixture(scope="module")
+def few():
+    """Run a service whose loop may be stopped, with twelve proven tasks."""
     with shore("leaks", "--hurry", "--leaks=5") as running:
         running.until(stranded(12))
-        running.get("/debug/tasks")
-        running.tell("block")
-        document = running.until(lambda document: document["loops"][0]["standing_still"], 15)
-        assert document["totals"]["stranded"] == 12
-        page = running.page_with("stands still")
-        assert "ask_discounter" in page
-        assert "Queue.put" in page
-        assert "stands still" in running.get(f"/debug/tasks/{document['findings'][0]['id']}")[1]
-        assert "stands still: its tasks can't be looked at" in running.get("/debug/tasks.txt")[1]
+        yield running
+
+
+def test_a_blocked_loop_is_said_by_the_open_page_which_shows_what_it_had(page, few):
+    page.goto(f"{few.url}/debug/tasks")
+    assert page.locator("#still .banner").count() == 0
+    few.tell("block")
+    page.locator("#still .banner").wait_for()
+    banner = page.locator("#still").inner_text()
+    assert "The loop main stands still" in banner
+    assert "check_prices" in banner
+    assert "ask_discounter" in page.locator("table.findings").inner_text()
+    few.tell("free")
+    page.locator("#still .banner").wait_for(state="detached")
+
+
+def test_a_loop_that_stands_still_is_said_and_the_rest_is_shown(few):
+    few.get("/debug/tasks")
+    few.tell("block")
+    document = few.until(lambda document: document["loops"][0]["standing_still"], 15)
+    assert document["totals"]["stranded"] == 12
+    page = few.page_with("stands still")
+    assert "ask_discounter" in page
+    assert "Queue.put" in page
+    assert "stands still" in few.get(f"/debug/tasks/{document['findings'][0]['id']}")[1]
+    assert "stands still: its tasks can't be looked at" in few.get("/debug/tasks.txt")[1]
+    few.tell("free")
