@@ -161,16 +161,12 @@ def _services(title: str, description: str, values: str, span: int, height: int 
 
 
 def _most_suspect() -> str:
-    """Choose twelve services: those with evidence in the shown time first, then those with the most tasks."""
-
-    def highest(how: str, name: str, *matchers: str) -> str:
-        return f"{how} {BY_JOB} (max_over_time({recorded(name, *matchers)}[$__range] @ end()))"
-
-    floor = highest("max", "version:asyncio_tasks_floor:mean", VERSION)
-    stranded = highest("sum", "origin:asyncio_tasks_stranded:sum", ORIGIN)
-    stray = highest("sum", "version_flow:asyncio_tasks_stray:sum", VERSION, ORIGIN)
-    with_evidence = f"{floor} + 1e9 and on ({', '.join(JOB)}) ({stranded} > 0 or {stray} > 0)"
-    return f"topk({_MOST_SERVICES}, {with_evidence} or {floor})"
+    """Choose twelve services: those with evidence at the end first, then those that had the most tasks."""
+    on = f"on ({', '.join(JOB)})"
+    floor = f"max {BY_JOB} (max_over_time({recorded('version:asyncio_tasks_floor:mean', VERSION)}[$__range] @ end()))"
+    proven = f"{recorded('origin:asyncio_tasks_stranded:sum', ORIGIN)} @ end() > 0"
+    stray = f"{recorded('version:asyncio_tasks_stray:sum', VERSION)} @ end() > 0"
+    return f"topk({_MOST_SERVICES}, {floor} + 1e9 and {on} ({proven} or {stray}) or {floor})"
 
 
 def _tide() -> Any:
