@@ -97,7 +97,9 @@ def _blocked() -> Any:
     name = "asyncio_loop_blocked_seconds_total"
     return lines(
         "Blocked loop, by function",
-        "Share of time that the loop stood still in a function that does not await. Move that work into a thread.",
+        "Share of time that the loop stood still in a function that does not await. Move that work into a thread. "
+        "Unknown: the whole process stood still, so nobody could look; it had no core (CPU limit, busy host), or "
+        "was stopped.",
         "percentunit",
         [(f"sum {by(name, 'where')} ({rate(name)}) > 0", "{{where}}")],
         Drawing(span=16, stacked=True, names=420, empty="Never: no function has blocked the loop."),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboards.panels import GREEN, ORANGE, RED, YELLOW, Drawing, lines, number
-from dashboards.queries import BY_JOB, CHOSEN, JOB, held, here, most, raw, recorded
+from dashboards.queries import BY_JOB, CHOSEN, JOB, held, here, raw, recorded
 from dashboards.tables import Column, bars, rows
 from dashboards.variables import PROCESS_UID, RUNBOOKS
 
@@ -18,6 +18,8 @@ STRAYS = f"sum {BY_JOB} ({recorded('version_flow:asyncio_tasks_stray:sum', VERSI
 GROWTH = f"delta({recorded('version:asyncio_tasks_aged:mean', VERSION)}[$__range])"
 FIRING = f'ALERTS{{alertname=~"Lowtide.*", alertstate="firing", {", ".join(CHOSEN[name] for name in JOB)}}}'
 
+_MOST_SERVICES = 12
+"""Lines of a panel: more can't be told apart."""
 NO_RULES = "No data: does your Prometheus evaluate lowtide.rules.yml?"
 EVIDENCE: dict[float, tuple[str, str]] = {
     3: ("stranded: proven", RED),
@@ -55,7 +57,7 @@ def panels() -> list[tuple[str, list[Any]]]:
     """Return rows of panels."""
     return [
         ("Is any service leaking?", [*_numbers(), _worst()]),
-        ("Since when, and which deployment?", [_tide(), _growth(), _stuck(), _old()]),
+        ("Since when, and which deployment?", [_tide(), _growth(), _stuck(), _strayed(), _old()]),
         ("Which alerts, which processes, who makes the tasks?", [_alerts(), _processes(), _origins()]),
     ]
 
@@ -149,19 +151,33 @@ def _alerts() -> Any:
     )
 
 
-def _tide() -> Any:
+def _services(title: str, description: str, values: str, span: int, height: int = 8) -> Any:
+    """Draw a line for each service. All such panels show the same ones, each in its colour."""
+    # Grafana gives colours by place, and the places are those of the names.
+    chosen = f"({values}) and on ({', '.join(JOB)}) {_most_suspect()}"
     return lines(
+        title, description, "short", [(chosen, LEGEND)], Drawing(span=span, height=height, names=190)
+    )
+
+
+def _most_suspect() -> str:
+    """Choose twelve services: those with evidence at the end first, then those that had the most tasks."""
+    on = f"on ({', '.join(JOB)})"
+    floor = f"max {BY_JOB} (max_over_time({recorded('version:asyncio_tasks_floor:mean', VERSION)}[$__range] @ end()))"
+    proven = f"{recorded('origin:asyncio_tasks_stranded:sum', ORIGIN)} @ end() > 0"
+    stray = f"{recorded('version:asyncio_tasks_stray:sum', VERSION)} @ end() > 0"
+    return f"topk({_MOST_SERVICES}, {floor} + 1e9 and {on} ({proven} or {stray}) or {floor})"
+
+
+def _tide() -> Any:
+    return _services(
         "The tide: low-water mark of live tasks, per process",
         "A healthy service comes back down to the same level. A sawtooth that only falls at the purple "
-        "lines, which are deployments, is a leak that restarts hide.",
-        "short",
-        [
-            (
-                most(12, f"max {BY_JOB}", recorded("version:asyncio_tasks_floor:mean", VERSION)),
-                LEGEND,
-            )
-        ],
-        Drawing(height=9, names=200),
+        "lines, which are deployments, is a leak that restarts hide. A service has the same colour in all panels of "
+        "this row.",
+        f"max {BY_JOB} ({recorded('version:asyncio_tasks_floor:mean', VERSION)})",
+        span=12,
+        height=9,
     )
 
 
@@ -191,27 +207,31 @@ def _growth() -> Any:
 
 
 def _stuck() -> Any:
-    return lines(
+    return _services(
         "Stranded tasks: proven, nothing can wake them",
         "Every one is lost until a restart. One step at each start is small and stays; a line that climbs "
         "is a leak.",
-        "short",
-        [(most(12, f"sum {BY_JOB}", recorded("origin:asyncio_tasks_stranded:sum", ORIGIN)), LEGEND)],
-        Drawing(names=200),
+        _or_none(STRANDED),
+        span=8,
+    )
+
+
+def _strayed() -> Any:
+    return _services(
+        "Stray tasks: their request has ended",
+        "Tasks that outlived the request or job that made them. A line that climbs is a handler that leaves "
+        "work behind each time.",
+        _or_none(f"sum {BY_JOB} ({recorded('version:asyncio_tasks_stray:sum', VERSION)})"),
+        span=8,
     )
 
 
 def _old() -> Any:
-    aged, stray = "version:asyncio_tasks_aged:mean", "version:asyncio_tasks_stray:sum"
-    return lines(
-        "Aged tasks per process, and stray tasks",
-        "Aged tasks are old, stray ones have outlived their request. Aged ones that rise and fall with "
-        "the day are connections; what only rises is kept.",
-        "short",
-        [
-            (most(8, f"max {BY_JOB}", recorded(aged, VERSION)), f"aged: {LEGEND}"),
-            (most(8, f"sum {BY_JOB}", recorded(stray, VERSION)), f"stray: {LEGEND}"),
-        ],
+    return _services(
+        "Aged tasks per process",
+        "Old tasks. Those that rise and fall with the day are connections; what only rises is kept.",
+        f"max {BY_JOB} ({recorded('version:asyncio_tasks_aged:mean', VERSION)})",
+        span=8,
     )
 
 

@@ -24,7 +24,7 @@ DOCS = Path(__file__).parent
 CACHE = DOCS.parent / ".cache" / "grafana-ui"
 WIDTH = 1600
 # As Grafana rounds intervals, in seconds.
-STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900)
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

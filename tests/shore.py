@@ -1,14 +1,14 @@
 """A service to look at: leaks, circles, names that attack, and a loop that stands still when it is told to.
 
 Run by the tests of the debug page and by the command that takes its pictures: ``python -m tests.shore leaks``.
-It prints its URL, and obeys lines on its standard input: ``block 3`` stands still for so many seconds.
+It prints its URL, and obeys lines on its standard input: ``block 3`` stands still for so many seconds, ``block``
+until ``free``.
 """
 
 import argparse
 import asyncio
 import sys
 import threading
-import time
 
 import lowtide
 from lowtide.judge import census, docket
@@ -126,15 +126,22 @@ async def crowd(tasks, origins):
             await asyncio.sleep(0)
 
 
+_freed = threading.Event()
+
+
 def check_prices(seconds):
-    time.sleep(seconds)
+    """Stand still for so long, or until somebody ends it."""
+    _freed.wait(seconds)
+    _freed.clear()
 
 
 def _obey(loop):
     for line in sys.stdin:
-        word, _, rest = line.partition(" ")
+        word, _, rest = line.strip().partition(" ")
         if word == "block":
-            loop.call_soon_threadsafe(check_prices, float(rest))
+            loop.call_soon_threadsafe(check_prices, float(rest) if rest else None)
+        elif word == "free":
+            _freed.set()
 
 
 async def main(options):

@@ -11,7 +11,7 @@ from lowtide.publish.guard import Guard
 from lowtide.publish.server import Server
 from prometheus_client import CollectorRegistry
 
-from tests.publish.test_guard import CLIENTS, TLS, USERS, issue
+from tests.publish.guard.served import CLIENTS, TLS, USERS, issue
 
 
 @pytest.fixture

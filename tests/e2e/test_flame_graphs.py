@@ -73,6 +73,7 @@ def test_speedscope_refuses_what_is_not_collapsed(chrome, leaks):
     context = chrome.new_context()
     page = context.new_page()
     page.set_default_timeout(WITHIN)
+    page.on("dialog", lambda dialog: dialog.dismiss())  # else a page waits for it that hasn't loaded yet
     with speedscope(leaks.get("/debug/tasks.json")[1]) as address, page.expect_event("dialog") as told:
         page.goto(address)
     assert "Unrecognized format" in told.value.message

@@ -25,6 +25,17 @@ class Plain:
     pass
 
 
+class Cache(collections.OrderedDict):
+    """A container whose length C tells."""
+
+
+class Counted(dict):
+    """One that would have to be asked itself."""
+
+    def __len__(self):
+        raise AssertionError
+
+
 def _in_slots(held):
     thing = Slotted()
     thing.held = held
@@ -150,6 +161,9 @@ TYPES = [
     (asyncio.Queue, PLAIN),
     (asyncio.Timeout, PLAIN),
     (collections.deque, SIZED),
+    (collections.Counter, SIZED),
+    (Cache, SIZED),
+    (Counted, PLAIN),
     (ValueError, PLAIN),
     (Plain, PLAIN),
     (type, SHUT),

@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from heapq import nlargest
 from types import CodeType
 
 from lowtide.attach.errand import run_errand
 from lowtide.attach.inquiry import outline, spawner_codes, specimen
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.census import Snapshot
+from lowtide.judge.census import LoopCount, OriginCount, Snapshot
 from lowtide.judge.findings import (
     Finding,
     Sample,
@@ -34,7 +35,7 @@ from lowtide.judge.knot import Knot
 from lowtide.judge.stacks import Stack, Stacks, await_stack, walk
 from lowtide.judge.standing import sits_in, stack_of
 from lowtide.judge.waits import Place
-from lowtide.publish.page.source import Facts, LoopFacts, PauseFacts, Study, ThreadFacts
+from lowtide.publish.page.source import Facts, LoopFacts, Outline, PauseFacts, Study, ThreadFacts
 from lowtide.record.origins import Origin, printable
 from lowtide.record.watcher import Breath
 
@@ -48,8 +49,7 @@ _MOST_OBJECTS = 600
 _WITHIN = 0.4
 """Seconds that a loop gets for the samples of one page, which should open in less than one."""
 _STACKS_WITHIN = 5.0
-_AT_ONCE = 1.0
-"""Seconds for which a snapshot is used again."""
+_MOST_ORIGINS = 10
 _FRESH = 5.0
 """Seconds for which a sample is not taken again: a stuck task shows the same each time."""
 
@@ -84,14 +84,15 @@ class Desk:
         self._samples: dict[Origin, _Kept] = {}
         self._lines: dict[Origin, Place] = {}
         self._worker = worker
-        self._last: tuple[float, Snapshot] = float("-inf"), Snapshot((), (), 0, 0)
         self._lock = threading.Lock()
 
     def facts(self) -> Facts:
-        """Tell what is known without asking any loop."""
+        """Tell what is known without asking any loop; tasks are as they were counted last, a moment ago."""
+        return self._facts(self._recorders.census.loop_counts())
+
+    def _facts(self, loops: Iterable[LoopCount]) -> Facts:
         recorders, now = self._recorders, self._clock()
-        settings, snapshot = recorders.settings, recorders.census.snapshot()
-        self._last = now, snapshot
+        settings = recorders.settings
         hearts = {recorded.count.name: recorded.heartbeat for recorded in recorders.loops}
         wall = datetime.now(UTC)
         pauses = zip(recorders.pauses.counts, recorders.pauses.sums, strict=True)
@@ -106,21 +107,25 @@ class Desk:
             aged_after=settings.aged_after,
             loops=tuple(
                 LoopFacts(count, tuple(heart.lag.counts), heart.blocked.copy(), heart.standstill(now))
-                for count in snapshot.loops
+                for count in loops
                 if (heart := hearts.get(count.loop)) is not None
             ),
-            origins=snapshot.origins,
             columns=recorders.tide.columns(),
             width=recorders.tide.width,
             pauses=tuple(PauseFacts(i, tuple(counts), total) for i, (counts, total) in enumerate(pauses)),
             worker=self._worker,
         )
 
-    def outline(self) -> list[Finding]:
-        """List the findings, the worst first, with numbers and grades only."""
-        taken, snapshot = self._last
-        # The facts and the findings of a page are of one moment.
-        return outline(self._recorders, snapshot if self._clock() - taken < _AT_ONCE else None)
+    def outline(self) -> Outline:
+        """Count now, and say what that finds: the findings have numbers and grades only."""
+        # All origins' counts are let go of here: the answer is kept for a while, and a collection meets what is kept.
+        snapshot = self._recorders.census.snapshot()
+        return Outline(
+            facts=self._facts(snapshot.loops),
+            findings=outline(self._recorders, snapshot),
+            aged=sum(count.aged for count in snapshot.origins),
+            largest=_largest(snapshot),
+        )
 
     def sampled(self, findings: Sequence[Finding]) -> list[Finding]:
         """Add to findings what one task of each shows, taking samples again that are no longer fresh."""
@@ -250,6 +255,12 @@ class Desk:
         """Keep the samples bounded: origins come and go."""
         if len(self._samples) > 4 * self._recorders.settings.max_origins:
             self._samples.clear()
+
+
+def _largest(snapshot: Snapshot) -> tuple[OriginCount, ...]:
+    """List the origins with the most live tasks."""
+    live = (count for count in snapshot.origins if count.live)
+    return tuple(nlargest(_MOST_ORIGINS, live, key=lambda count: count.live))
 
 
 def _standing(thread: int) -> tuple[str, Stack]:

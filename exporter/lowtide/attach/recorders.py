@@ -42,7 +42,7 @@ from lowtide.settings import Settings
 CENSUS_INTERVAL = 1.0
 """Seconds between censuses: a birth is known within half of them."""
 CENSUS_SHARE = 0.01
-"""Most of the time that censuses may take: with a million live tasks they come further apart."""
+"""Most of one core that censuses may use: with a million live tasks they come further apart."""
 _MAX_NAMES = 100
 
 
@@ -187,10 +187,12 @@ class Recorders:
         """Do what the watcher does 10 times a second, or more often if this says so."""
         busy = self.parts.loops.attempt(self._look_at_loops, now)
         if now >= self._next_census:
+            used = time.thread_time()
             self.parts.tasks.attempt(self._take_census)
             self.parts.threads.attempt(self._see_threads, now)
-            took = time.monotonic() - now
-            self._next_census = now + max(CENSUS_INTERVAL, took / CENSUS_SHARE)
+            # Of the core: where others have it, a census takes long and uses no more, and the tide would stand still.
+            used = time.thread_time() - used
+            self._next_census = now + max(CENSUS_INTERVAL, used / CENSUS_SHARE)
         return bool(busy)
 
     def _look_at_loops(self, now: float) -> bool:

@@ -85,8 +85,9 @@ async def _report(handle: Lowtide, stop: asyncio.Event) -> None:
     told: set[Origin] = set()
     while not stop.is_set():
         seconds = asyncio.get_running_loop().time() - began
-        print(report(seconds, handle.snapshot()), flush=True)
-        for finding in _proven(handle, told):
+        # In a thread: each takes tens of milliseconds, which would show as a loop that stands still.
+        print(report(seconds, await asyncio.to_thread(handle.snapshot)), flush=True)
+        for finding in await asyncio.to_thread(_proven, handle, told):
             print(f"\nproven after {seconds:.0f} s:\n{finding}\n", flush=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REPORT_EVERY):

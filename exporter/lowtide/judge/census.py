@@ -186,11 +186,11 @@ class Census:
                 self._empty(nest, loop, born, breath)
             self._strike(loop, breath)
             self._strays.take(loop.roll, loop.outlived, self._origins, now, breath)
-            loop.roll.ripen(now - self.aged_after, self._tallies)
-            origins = self._origins
-            loop.to_prove.extend(
-                (origins[number], reference) for number, reference in loop.roll.hand_out(now - PROVE_AFTER)
-            )
+            for _ in loop.roll.ripen(now - self.aged_after, self._tallies):
+                breath.take()
+            for batch in loop.roll.hand_out(now - PROVE_AFTER):
+                loop.to_prove.extend((self._origins[number], reference) for number, reference in batch)
+                breath.take()
             loop.floor.add(now, len(loop.roll))
         return now
 

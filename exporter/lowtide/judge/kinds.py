@@ -185,7 +185,13 @@ def _classify(cls: type) -> int:
     for special in (asyncio.Task, asyncio.Future):
         if any(base is special for base in bases):
             return _SPECIAL[special]
-    return PLAIN
+    return SIZED if _has_length_of_c(bases) else PLAIN
+
+
+def _has_length_of_c(bases: tuple[type, ...]) -> bool:
+    """Say whether a class is a container, such as a Counter, whose length is told without running its own code."""
+    by = next((base for base in bases if "__len__" in members(base)), None)
+    return any(by is sized for sized in _SIZED)
 
 
 def _is_builtin_exception(cls: type) -> bool:

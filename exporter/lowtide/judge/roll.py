@@ -11,7 +11,7 @@ import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import call, not_, truth
@@ -167,8 +167,8 @@ class Roll:
                 joined.append(segment)
         self._segments = joined
 
-    def ripen(self, threshold: float, tallies: Sequence[Tally]) -> None:
-        """Count those born up to ``threshold`` as aged."""
+    def ripen(self, threshold: float, tallies: Sequence[Tally]) -> Iterator[None]:
+        """Count those born up to ``threshold`` as aged, a segment at each step."""
         for segment in self._segments:
             if not segment.births or segment.births[0] > threshold:
                 break
@@ -177,6 +177,7 @@ class Roll:
                 tallies[origin].aged += count
                 tallies[origin].aged_entered += count
             segment.aged = max(segment.aged, aged)
+            yield
 
     def forget(self, tallies: Sequence[Tally]) -> None:
         """Take all tasks off the tallies, because their loop is gone. They didn't end, so no counter moves."""
@@ -202,13 +203,16 @@ class Roll:
                 return segment.births[segment.origins.index(origin)]
         return None
 
-    def hand_out(self, threshold: float) -> Iterator[tuple[int, TaskRef]]:
-        """Yield origin and reference of each task born up to ``threshold``, oldest first, each only once."""
+    def hand_out(self, threshold: float) -> Iterator[Iterable[tuple[int, TaskRef]]]:
+        """Yield origins and references of the tasks born up to ``threshold``, a segment at each step.
+
+        The oldest come first, and each comes only once.
+        """
         for segment in self._segments:
             if not segment.births or segment.births[0] > threshold:
                 break
             begin, segment.handed_out = segment.handed_out, bisect_right(segment.births, threshold)
-            yield from zip(
+            yield zip(
                 segment.origins[begin : segment.handed_out],
                 segment.refs[begin : segment.handed_out],
                 strict=True,

@@ -67,10 +67,11 @@ class Stacks:
 def walk(members: Iterable[Member], into: Stacks, *, each: bool) -> Iterator[None]:
     """Look at one task per step and note its stack; with ``each``, note the task itself too.
 
-    Equal steps and stacks are kept once: what is kept, the garbage collector has to look at.
+    Equal steps, stacks and places are kept once: what is kept, the garbage collector has to look at.
     """
     steps: _Steps = {}
     stacks = {stack: stack for stack in into.groups}
+    places: dict[Place | None, Place | None] = {}
     for member in members:
         task = member.task()
         if task is not None and not task.done():
@@ -79,16 +80,19 @@ def walk(members: Iterable[Member], into: Stacks, *, each: bool) -> Iterator[Non
             into.groups[stack] += 1
             into.looked_at += 1
             if each:
-                into.tasks.append(_seen(task, member, stack))
+                into.tasks.append(_seen(task, member, stack, places))
         del task
         yield
 
 
-def _seen(task: Any, member: Member, stack: Stack) -> Seen:
+def _seen(task: Any, member: Member, stack: Stack, places: dict[Place | None, Place | None]) -> Seen:
     if kind_of(type(task)) != TASK:
         return Seen("?", member.origin, member.age, "unknown", None, stack)
     on = waiting_on(task) if waiting_for(task) is not None else "ready to run"
-    return Seen(printable(name_of(task)), member.origin, member.age, on, place_of(task), stack)
+    where = place_of(task)
+    return Seen(
+        printable(name_of(task)), member.origin, member.age, on, places.setdefault(where, where), stack
+    )
 
 
 _Steps = dict[tuple[int, object, int], tuple[Step, types.CodeType]]

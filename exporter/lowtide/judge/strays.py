@@ -63,7 +63,8 @@ class Strays:
         while batch := list(islice(fresh, SEGMENT)):
             self._file(batch, outlived, origins)
             breath.take()
-        outlived.ripen(now - self._stray_after, self._tallies)
+        for _ in outlived.ripen(now - self._stray_after, self._tallies):
+            breath.take()
 
     def _file(self, batch: Sequence[Outlived], outlived: Roll, origins: Sequence[Origin]) -> None:
         inside = currents([reference for reference, *_ in batch])

@@ -1,6 +1,7 @@
 """Shared answers: found out once a second, for all who ask."""
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -54,3 +55,19 @@ def test_old_answers_make_room():
     for key in range(1000):
         shared.ask(key, object)
     assert len(shared._answers) <= 64
+
+
+def test_an_old_answer_is_gone_while_the_next_is_found_out():
+    clock, left = Clock(), []
+    shared, answers = Shared(clock), weakref.WeakSet()
+
+    def find():
+        left.append(len(answers))
+        answer = type("Answer", (), {})()
+        answers.add(answer)
+        return answer
+
+    shared.ask("key", find)
+    clock.now = 2.0
+    shared.ask("key", find)
+    assert left == [0, 0]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from lowtide.judge.findings import Finding
 from lowtide.publish.page.rows import stray_of
-from lowtide.publish.page.source import Facts
+from lowtide.publish.page.source import Facts, Outline
 from lowtide.publish.page.words import lasting, number, plural
 
 LEAKING, SUSPECT, CALM = "leaking", "suspect", "calm"
@@ -35,12 +35,13 @@ class Totals:
     cancel_only: int
 
 
-def totals_of(facts: Facts, findings: Sequence[Finding]) -> Totals:
-    """Sum up loops, origins and findings."""
+def totals_of(outline: Outline) -> Totals:
+    """Sum up loops and findings."""
+    loops, findings = outline.facts.loops, outline.findings
     return Totals(
-        live=sum(loop.count.live for loop in facts.loops),
-        floor=sum(loop.count.floor for loop in facts.loops),
-        aged=sum(count.aged for count in facts.origins),
+        live=sum(loop.count.live for loop in loops),
+        floor=sum(loop.count.floor for loop in loops),
+        aged=outline.aged,
         stray=sum(map(stray_of, findings)),
         stranded=sum(each.stranded for each in findings),
         cancel_only=sum(each.cancel_only for each in findings),

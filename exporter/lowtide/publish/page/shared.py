@@ -39,6 +39,8 @@ class Shared:
                 self._answers.popitem(last=False)
         with answer.lock:
             if self._clock() - answer.found_at >= FOR:
+                # Two would be as many more objects that a collection meets, and keeps for the next full one.
+                answer.value = None
                 answer.value = find()
                 answer.found_at = self._clock()
             value: T = answer.value

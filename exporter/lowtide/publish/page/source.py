@@ -64,11 +64,23 @@ class Facts:
     began: datetime
     aged_after: float
     loops: tuple[LoopFacts, ...]
-    origins: tuple[OriginCount, ...]
     columns: tuple[Column, ...]
     width: float
     pauses: tuple[PauseFacts, ...]
     worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a count found, and the facts of its moment: the findings, the worst first, with numbers and grades only.
+
+    ``aged`` are all aged tasks, ``largest`` the origins with the most live ones.
+    """
+
+    facts: Facts
+    findings: list[Finding]
+    aged: int
+    largest: tuple[OriginCount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +100,10 @@ class Source(Protocol):
     """
 
     def facts(self) -> Facts:
-        """Tell what is known without asking any loop."""
+        """Tell what is known without asking any loop; tasks are as they were counted last, a moment ago."""
 
-    def outline(self) -> list[Finding]:
-        """List the findings, the worst first, with numbers and grades only."""
+    def outline(self) -> Outline:
+        """Count now, and say what that finds, without asking any loop."""
 
     def sampled(self, findings: Sequence[Finding]) -> list[Finding]:
         """Add to findings what one task of each shows; those that can't be asked now stay as they are."""

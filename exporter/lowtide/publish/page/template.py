@@ -11,8 +11,11 @@ from lowtide.record.watcher import Breath
 
 
 def name(text: object) -> Markup:
-    """Isolate a stranger's name: it can't turn the direction of what stands beside it, and may break anywhere."""
-    return Markup("<bdi>{}</bdi>").format(visible(text))
+    """Isolate a stranger's name: it can't turn the direction of what stands beside it, and may break anywhere.
+
+    Better than anywhere is where its module ends.
+    """
+    return Markup("<bdi>{}</bdi>").format(Markup(":<wbr>").join(visible(text).split(":", 1)))
 
 
 def _environment() -> Environment:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from lowtide.judge.census import OriginCount
 from lowtide.judge.findings import Finding
 from lowtide.judge.stacks import Stacks
 from lowtide.publish.page.charts import bands, heat_of, lines_of, shares_of
@@ -12,14 +11,13 @@ from lowtide.publish.page.headline import headline_of, tide_in_words, totals_of
 from lowtide.publish.page.numbers import BAR, blocked_rows, pause_rows
 from lowtide.publish.page.rows import EVIDENCE, Query, evidence_of, flows_of, key_of, page_of, stray_of
 from lowtide.publish.page.shared import Shared
-from lowtide.publish.page.source import Facts, Source
+from lowtide.publish.page.source import Facts, Outline, Source
 from lowtide.publish.page.template import finding_page, pauses_page, tasks_page, threads_page
 from lowtide.publish.page.text import cut, folded_lines, grouped, note_of, one_by_one
 from lowtide.record.watcher import Breath
 
 _MOST_FLOWS = 200
 _MOST_THREADS = 300
-_MOST_ORIGINS = 10
 
 
 class Views:
@@ -34,10 +32,11 @@ class Views:
         return self._shared.ask(("tasks", query, signed_in), lambda: self._tasks(query, signed_in=signed_in))
 
     def _tasks(self, query: Query, *, signed_in: bool) -> bytes:
-        facts, findings = self._facts(), self._outline()
+        outline = self._outline()
+        facts, findings = outline.facts, outline.findings
         matching = _matching(findings, query)
         rows = self._source.sampled(page_of(matching, query))
-        totals = totals_of(facts, findings)
+        totals = totals_of(outline)
         headline = headline_of(facts, findings, totals)
         worst = headline.worst
         if worst is not None:
@@ -48,19 +47,20 @@ class Views:
             "tide_words": lambda: tide_in_words(facts),
             "heat": lambda: heat_of(facts.columns),
             "ages": lambda: _ages(facts),
-            "origins": lambda: _largest(facts),
         }
         return tasks_page(
             root="", tab="tasks", facts=facts, signed_in=signed_in, query=query, totals=totals, headline=headline,
             worst=worst, rows=rows, matching=len(matching), all=len(findings), evidence=EVIDENCE, bands=bands(),
-            still=_still(facts), key_of=key_of, evidence_of=evidence_of, stray_of=stray_of, flows_of=flows_of,
+            origins=outline.largest, still=_still(facts), key_of=key_of, evidence_of=evidence_of,
+            stray_of=stray_of, flows_of=flows_of,
             **{name: piece() for name, piece in Breath().between(pieces.items())},
         )  # fmt: skip
 
     def finding(self, key: str, *, signed_in: bool) -> bytes | None:
         """Render one finding from near, by its key or its fingerprint; None if there is no such finding now."""
         found = next(
-            (each for each in self._outline() if key in {key_of(each.origin), each.fingerprint}), None
+            (each for each in self._outline().findings if key in {key_of(each.origin), each.fingerprint}),
+            None,
         )
         if found is None:
             return None
@@ -105,12 +105,12 @@ class Views:
         """Write the findings as JSON."""
 
         def find() -> bytes:
-            facts, findings = self._facts(), self._outline()
-            matching = _matching(findings, query)
-            totals = totals_of(facts, findings)
+            outline = self._outline()
+            totals = totals_of(outline)
+            matching = _matching(outline.findings, query)
+            headline = headline_of(outline.facts, outline.findings, totals)
             rows = self._source.sampled(page_of(matching, query))
-            pieces = document(facts, headline_of(facts, findings, totals), totals, rows, len(matching))
-            return _encode(pieces)
+            return _encode(document(outline.facts, headline, totals, rows, len(matching)))
 
         return self._shared.ask(("json", query), find)
 
@@ -122,7 +122,8 @@ class Views:
         """Write the await stacks: grouped, or one by one at level 2."""
 
         def find() -> bytes:
-            stacks = self._stacks(each=level >= 2)
+            # The list of tasks is for this text alone: thousands of objects, so it isn't kept.
+            stacks = self._source.stacks(each=True) if level >= 2 else self._stacks()
             note = note_of(stacks, [name for name, _, _ in _still(self._facts())])
             made_at = self._source.made_at({task.origin for task in stacks.tasks})
             pieces = one_by_one(stacks, note, made_at) if level >= 2 else grouped(stacks, note)
@@ -132,16 +133,16 @@ class Views:
 
     def folded(self) -> bytes:
         """Write the await stacks collapsed."""
-        return self._shared.ask("folded", lambda: _encode(folded_lines(self._stacks(each=False))))
+        return self._shared.ask("folded", lambda: _encode(folded_lines(self._stacks())))
 
     def _facts(self) -> Facts:
         return self._shared.ask("facts", self._source.facts)
 
-    def _outline(self) -> list[Finding]:
+    def _outline(self) -> Outline:
         return self._shared.ask("outline", self._source.outline)
 
-    def _stacks(self, *, each: bool) -> Stacks:
-        return self._shared.ask(("stacks", each), lambda: self._source.stacks(each=each))
+    def _stacks(self) -> Stacks:
+        return self._shared.ask("stacks", lambda: self._source.stacks(each=False))
 
 
 def _matching(findings: list[Finding], query: Query) -> list[Finding]:
@@ -157,12 +158,6 @@ def _still(facts: Facts) -> list[tuple[str, float, str]]:
 def _ages(facts: Facts) -> list[int]:
     """Sum up the ages of all loops' tasks, by band."""
     return [sum(counts) for counts in zip(*(loop.count.ages for loop in facts.loops), strict=True)]
-
-
-def _largest(facts: Facts) -> list[OriginCount]:
-    """List the origins with the most live tasks."""
-    live = [count for count in facts.origins if count.live]
-    return sorted(live, key=lambda count: count.live, reverse=True)[:_MOST_ORIGINS]
 
 
 def _encode(pieces: Iterable[str]) -> bytes:
