@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
-from tests.record.test_tasks import HERE as TASKS
-from tests.record.test_tasks import run, work
+from tests.record import spawning
+from tests.record.spawning import work
+from tests.record.test_tasks import run
 
 __all__ = ["run"]
 HERE = __name__
+THERE = spawning.__name__
 AT_THE_OUTERMOST_FRAME = """
 import asyncio
 import lowtide
@@ -53,7 +55,7 @@ async def count_by_spawner(install, make):
         live = {
             count.origin.spawner: count.live
             for count in handle.snapshot().origins
-            if count.origin.coroutine == f"{TASKS}:work"
+            if count.origin.coroutine == f"{THERE}:work"
         }
         gate.set()
         await asyncio.gather(*tasks)
