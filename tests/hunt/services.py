@@ -8,6 +8,8 @@ import lowtide
 from aiohttp import web
 
 HELD = set()
+PAGES = []
+SWEEP = threading.Event()
 STARTED = {"times": 0}
 
 
@@ -39,6 +41,25 @@ async def leak_on_error(request):
 async def poll():
     while True:
         await asyncio.sleep(0.05)
+
+
+async def page(_):
+    PAGES.append(asyncio.create_task(poll()))
+    return web.Response()
+
+
+async def give_up_pages(_):
+    """End the pages as a service does that gives up on those that nobody has come back to: all at once, and late."""
+
+    async def sweep():
+        while True:
+            await asyncio.sleep(0.02)
+            while SWEEP.is_set() and PAGES:
+                PAGES.pop().cancel()
+
+    sweeper = asyncio.create_task(sweep())
+    yield
+    sweeper.cancel()
 
 
 async def leak_poller(_):
@@ -115,6 +136,14 @@ async def seen(request):
 LATEST = web.AppKey("latest", list)
 SEEN = web.AppKey("seen", list)
 ALL_SEEN = []
+
+
+def pages():
+    app = web.Application()
+    app.cleanup_ctx.append(give_up_pages)
+    app.router.add_get("/page", page)
+    app.router.add_get("/leak_poller", leak_poller)
+    return app
 
 
 def application():

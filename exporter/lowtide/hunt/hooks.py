@@ -96,11 +96,14 @@ class Hooks:
     def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> None:
         """Watch a loop, unless it is watched already."""
         known = self.watched.get(id(loop))
-        if known is None or known.loop is not loop:
-            kind = type(loop)
-            if kind in self._classes.met or _is_real(kind):
-                self._classes.meet(kind)
-                self.watched[id(loop)] = WatchedLoop(loop, owner)
+        if known is not None and known.loop is loop:
+            return
+        kind = type(loop)
+        if kind not in self._classes.met:
+            if not _is_real(kind):
+                return
+            self._classes.meet(kind)
+        self.watched[id(loop)] = WatchedLoop(loop, owner)
 
     def destroyed(self, watched: WatchedLoop, task: Any) -> None:
         """Tell the innermost watch that it is of."""
@@ -119,11 +122,6 @@ class Hooks:
             for watcher in self._watchers:
                 watcher.closing(watched)
         watched.is_ending = True
-
-    def closed(self, watched: WatchedLoop) -> None:
-        """Forget a loop."""
-        if self.watched.get(id(watched.loop)) is watched:
-            del self.watched[id(watched.loop)]
 
     def is_of_other_loop(self, thread: threading.Thread, owner: Owner) -> bool:
         """Say whether a thread is one that a loop which isn't this owner's keeps for its own."""
@@ -177,7 +175,7 @@ class Hooks:
         @functools.wraps(original)
         def made(loop: Any, *args: Any, **kwargs: Any) -> None:
             original(loop, *args, **kwargs)
-            self.part.attempt(self.enter, loop, owner_now())
+            self.part.attempt(self.enter, loop, current.get() or owner_now())
 
         return made
 

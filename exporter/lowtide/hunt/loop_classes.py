@@ -34,9 +34,6 @@ class Host(Protocol):
     def closing(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take a last look at a loop that is about to be closed."""
 
-    def closed(self, watched: WatchedLoop) -> None:
-        """Forget a loop."""
-
 
 class LoopClasses:
     """The classes of loops that were met. ``watched`` are the loops under watch, by id: others pass through."""
@@ -72,10 +69,12 @@ class LoopClasses:
         def create_task(loop: Any, coro: Any, **options: Any) -> Any:
             watched = find(id(loop))
             if watched is None or watched.is_ending or part.broken:
-                return original(loop, coro, **options)
+                return original(loop, coro, **options) if options else original(loop, coro)
             owner = owner_here() or owner_now()
             if options:  # to pass them on costs as much as all the rest
-                _hand_down(options.get("context"), owner)
+                context = options.get("context")
+                if context is not None and context.get(current) is not owner:
+                    _hand_down(context, owner)
                 task = original(loop, coro, **options)
             else:
                 task = original(loop, coro)
@@ -110,7 +109,7 @@ class LoopClasses:
             if not (watched.is_ending or loop.is_running() or self._part.broken):
                 self._host.closing(loop)
             result = original(loop)
-            self._host.closed(watched)
+            self._watched.pop(id(loop), None)
             return result
 
         return close
@@ -118,7 +117,5 @@ class LoopClasses:
 
 def _hand_down(context: Any, owner: Any) -> None:
     """Let a context that was made elsewhere say whose its task is."""
-    if context is not None and context.get(current) is not owner:
-        # One that is entered already is no stranger's.
-        with contextlib.suppress(RuntimeError):
-            context.run(current.set, owner)
+    with contextlib.suppress(RuntimeError):  # one that is entered already is no stranger's
+        context.run(current.set, owner)

@@ -64,20 +64,20 @@ class Items:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         shared = _shared_rules(config)
-        rules = ((item, _rules(item, shared)) for item in items)
-        # By id, because pytest hashes the name of an item to hash it. It is kept, so that its id stays its own.
-        self.rules = {id(item): (each, item) for item, each in rules if each is not None}
+        self._items = items
+        # By id, because pytest hashes the name of an item to hash it; the items are kept, so that it stays their own.
+        self.rules = {id(item): rules for item in items if (rules := _rules(item, shared)) is not None}
         self.now: dict[int, Watch] = {}
         """The tests that run now, by id: only those, for a thousand would be work for the collector."""
         self._reruns = config.pluginmanager.hasplugin("rerunfailures")
-        if any("anyio_backend" in getattr(item, "fixturenames", ()) for _, item in self.rules.values()):
+        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in items):
             import anyio._backends._asyncio  # noqa: F401 (its runner must be there to be told apart)
 
     @pytest.hookimpl
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
-        known = self.rules.get(id(item))
-        if known is None or (self._reruns and _is_run_by_others(item)):
+        rules = self.rules.get(id(item))
+        if rules is None or (self._reruns and _is_run_by_others(item)):
             return None
         hook, name, location = (
             item.ihook,
@@ -85,7 +85,7 @@ class Items:
             item.location,
         )  # found anew each time they are asked for
         hook.pytest_runtest_logstart(nodeid=name, location=location)
-        watch = self.begin(item, known[0])
+        watch = self.begin(item, rules)
         if hooks.is_held is not (id(nextitem) in self.rules):
             hooks.hold(held=not hooks.is_held)
         try:
@@ -136,10 +136,10 @@ class ItemsRunByOthers:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Begin before the test's fixtures, unless the test is watched already."""
-        known = self._items.rules.get(id(item))
-        if known is not None and id(item) not in self._items.now:
+        rules = self._items.rules.get(id(item))
+        if rules is not None and id(item) not in self._items.now:
             self._ours.add(id(item))
-            self._items.begin(item, known[0])
+            self._items.begin(item, rules)
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

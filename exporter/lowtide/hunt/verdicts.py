@@ -47,6 +47,7 @@ class Leak:
     """One origin or thread name that a flow leaks. ``rounds`` are the growths, ``named`` the round that told.
 
     ``lost`` are tasks that the garbage collector destroyed when it was let; the others are held by something.
+    ``waited`` are the seconds that they were given to end behind the last flow, where nothing is proven.
     """
 
     thing: Thing
@@ -54,6 +55,7 @@ class Leak:
     named: int
     evidence: Evidence | None
     lost: int = 0
+    waited: float = 0.0
 
     @property
     def grown(self) -> int:
@@ -153,6 +155,11 @@ def leaks(rounds: Sequence[Round], lost: Mapping[Thing, int]) -> tuple[Leak, ...
         )
         for thing in sorted(suspects(rounds), key=title)
     )
+
+
+def growth_by_round(found: Sequence[Leak], rounds: int) -> tuple[int, ...]:
+    """Add up by how much all leaks of a flow grew in each of its rounds."""
+    return tuple(sum(leak.rounds[number] for leak in found) for number in range(rounds))
 
 
 def _is_proof(one: Round, thing: Thing) -> bool:

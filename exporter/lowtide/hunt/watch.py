@@ -18,7 +18,6 @@ from lowtide.hunt.leaks import (
     Wait,
     destroyed_leak,
     origin_of,
-    task_leaks,
     unproven_task_leaks,
 )
 from lowtide.hunt.loops import WatchedLoop
@@ -164,6 +163,8 @@ class Watch:
 
     def _take(self, watched: WatchedLoop, within: bool, *, ask: bool = True) -> None:
         """Write down what is left, and then see which of it nothing holds."""
+        from lowtide.hunt.stranded import task_leaks  # for a clean run does without
+
         # One flat list: the proof knows that what we hold in it holds nothing.
         tasks = self._left(watched, within)
         if not tasks:
