@@ -207,6 +207,12 @@ class Asgi:
         body = (await receive())["body"]
         if scope["path"] == "/leak":
             asyncio.create_task(send(full_queue()))
+        if scope["path"] == "/breaks":
+            raise LookupError("no rules")
+        if scope["path"] == "/fails":
+            await send_message({"type": "http.response.start", "status": 500, "headers": []})
+            await send_message({"type": "http.response.body", "body": b"sorry"})
+            raise LookupError("no rules")
         if scope["path"] == "/gone":
             assert (await receive())["type"] == "http.disconnect"
             self.state = "gone"
