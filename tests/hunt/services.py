@@ -118,6 +118,10 @@ async def slow(_):
     return web.Response()
 
 
+async def stuck(_):
+    await send(full_queue())
+
+
 async def echo(request):
     socket = web.WebSocketResponse()
     await socket.prepare(request)
@@ -161,6 +165,7 @@ def application():
         clean,
         latest_only,
         slow,
+        stuck,
     ):
         app.router.add_get(f"/{handler.__name__}", handler)
     app.router.add_get("/echo", echo)

@@ -170,6 +170,15 @@ def test_what_grows_without_any_flow_is_no_flow_s_fault():
     ]
 
 
+def test_a_handler_that_outlives_our_patience_is_no_leak_and_one_that_is_stuck_is():
+    flows = tuple(get(name, timeout=0.2) for name in ("slow", "stuck"))
+    found = Session(
+        Plan(service="tests.hunt.services:application()", rounds=2, settle=0.3, flows=flows)
+    ).run()
+    assert [(flow.name, flow.verdict) for flow in found.flows] == [("slow", "failed"), ("stuck", "leak")]
+    assert all(leak.evidence.cancel_only for leak in found.flows[1].leaks)
+
+
 def test_nothing_is_left_behind_when_it_is_interrupted():
     session = Session(Plan(service=PLAN.service, flows=(get("clean"), get("latest_only"))))
 

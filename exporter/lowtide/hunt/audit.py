@@ -21,12 +21,13 @@ from lowtide.hunt.progress import Show, silent
 from lowtide.hunt.reprieve import reprieved
 from lowtide.hunt.reprieve import seconds as longest_reprieve
 from lowtide.hunt.reprieve import suspects as doubtful
-from lowtide.hunt.settle import Settler
+from lowtide.hunt.settle import Settled, Settler
 from lowtide.hunt.verdicts import (
     FlowReport,
     Report,
     Round,
     Thing,
+    given_up,
     grown,
     growth_by_round,
     leaks,
@@ -110,12 +111,10 @@ class Audit:
         rounds: list[Round] = []
         failures: Counter[str] = Counter()
         while len(rounds) < rounds_needed(rounds, self._plan.rounds):
-            failures += await self._round(flow)
+            failed = await self._round(flow)
+            failures += failed
             settled = await self._settler.settle(last)
-            growth = grown(last, settled.counts, self._is_ignored)
-            excused = {thing for thing, evidence in settled.evidence.items() if evidence.excused}
-            kept = {thing: more for thing, more in growth.items() if thing not in excused}
-            rounds.append(Round(kept, settled.evidence))
+            rounds.append(self._counted(last, settled, given_up(failed)))
             last = settled.counts
         found = leaks(rounds, await self._lost(first) if suspects(rounds) else {})
         return FlowReport(
@@ -138,6 +137,22 @@ class Audit:
         self._show(len(self._plan.flows), f"up to {longest:.0f} s for {', '.join(left)} to end by itself")
         outcome = await reprieved(self._watched, self._found, before, longest)
         self._found, self._notes = list(outcome.flows), outcome.notes
+
+    def _counted(self, last: Counts, settled: Settled, unfinished: int) -> Round:
+        """Tell what a round left behind, but what is excused.
+
+        That is what is meant to stay, and as many as there were runs that we gave up: the service may still be at
+        work on those, and the flow is said to have failed. What only a cancellation could end is at work on nothing.
+        """
+        growth = grown(last, settled.counts, self._is_ignored)
+        excused = {thing for thing, evidence in settled.evidence.items() if evidence.excused}
+        stuck = {thing for thing, evidence in settled.evidence.items() if evidence.stuck}
+        kept = {
+            thing: more
+            for thing, more in growth.items()
+            if thing not in excused and (more > unfinished or thing in stuck)
+        }
+        return Round(kept, settled.evidence)
 
     async def _round(self, flow: Flow) -> Counter[str]:
         if flow is IDLE:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lowtide.hunt.plan import GIVEN_UP
 from lowtide.judge.evidence import Evidence
 from lowtide.publish.subject import Counts, Kind
 
@@ -121,6 +122,11 @@ def grown(before: Counts, after: Counts, is_ignored: Callable[[Thing], bool]) ->
     """Tell by how much each thing that isn't ignored has grown, where it has."""
     differences = {thing: made(after, thing) - made(before, thing) for thing in things(after)}
     return {thing: more for thing, more in differences.items() if more > 0 and not is_ignored(thing)}
+
+
+def given_up(failures: Mapping[str, int]) -> int:
+    """Count the runs of a round that were given up before they ended."""
+    return sum(count for why, count in failures.items() if why.startswith(GIVEN_UP))
 
 
 def suspects(rounds: Sequence[Round]) -> set[Thing]:
