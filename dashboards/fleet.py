@@ -34,7 +34,7 @@ def _or_none(expression: str) -> str:
 
 def _verdict() -> str:
     """Say by which evidence each service leaks, as a number to sort by."""
-    kept = " or ".join(held(f"origin:lowtide_aged_leak:kept{span}", ORIGIN) for span in ("10h", "3d"))
+    kept = " or ".join(held(f"origin:lowtide_aged_leak:kept{span}", ORIGIN) for span in ("10h", "1d", "3d"))
     aged = f"max {BY_JOB} ({kept})"
     return f"({STRANDED} > 0) * 0 + 3 or ({STRAYS} > 0) * 0 + 2 or {aged} * 0 + 1 or {TASKS} * 0"
 

@@ -1,7 +1,7 @@
 """Cases of the alerts on costs, and on where lowtide is blind."""
 
 from tests.alerts.case import Case, process, series
-from tests.alerts.leaks import ORIGIN, strays
+from tests.alerts.shapes import ORIGIN, strays
 
 
 def destroyed(values):

@@ -4,10 +4,10 @@ import collections
 
 import pytest
 
-from tests.alerts import leaks, others
+from tests.alerts import leaks, others, tickets
 from tests.alerts.case import complaint
 
-CASES = (*leaks.CASES, *others.CASES)
+CASES = (*leaks.CASES, *tickets.CASES, *others.CASES)
 
 pytestmark = pytest.mark.usefixtures("promtool")
 

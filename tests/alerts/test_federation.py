@@ -58,7 +58,7 @@ def test_two_processes_become_one_series_of_each(tmp_path):
             }
         ],
     }
-    wanted = {"lowtide.processes", "lowtide.stranded", "lowtide.federation"}
+    wanted = {f"lowtide.{name}" for name in ("processes", "stranded", "stray", "aged", "federation")}
     rules = {"groups": [group for group in GROUPS if group["name"] in wanted]}
     needs("promtool", "apt-get install prometheus")
     assert complaint_of(document, {"rules.yml": rules}, tmp_path) == ""

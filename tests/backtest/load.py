@@ -44,3 +44,11 @@ def nightly(load, hour=2.0, hours=1.5, factor=15.0):
     """Add a batch that runs every night."""
     at = np.arange(load.size) * SLOT % DAY / 3600
     return np.where((at >= hour) & (at < hour + hours), load * factor, load)
+
+
+def ramps(rng, days, mean, low=0.25, peak=None):
+    """Return days that rise along a straight line and fall along one: the pace of the rise never changes."""
+    at = slots(days)
+    peak = rng.uniform(0, 24) if peak is None else peak
+    away = np.abs((at / DAY - peak / 24 + 0.5) % 1 - 0.5) * 2
+    return mean * (1 - (1 - low) * away) * np.exp(rng.normal(0, 0.03, at.size))

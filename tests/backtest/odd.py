@@ -7,7 +7,7 @@ from tests.backtest.furniture import furnish
 from tests.backtest.leaking import ANY, HOUR, LEAK, PER_HOUR, PER_MINUTE, leak
 from tests.backtest.load import DAY
 from tests.backtest.service import Service
-from tests.backtest.tasks import Arrivals, AtStart, Jump, Pool, exponential
+from tests.backtest.tasks import Arrivals, AtStart, Jump, PerKey, Pool, exponential
 
 
 def _leaks(name, rng, running, demand, evidence, sources, **more):
@@ -203,6 +203,25 @@ def crashes_with_sockets(rng, days):
     )
 
 
+def linear_morning(rng, days):
+    """Let a large pool follow a load that rises along a straight line, from a deployment at night."""
+    peak = rng.uniform(0, 24)
+    deploys = fleet.every(rng, 24, days, (peak - 12) % 24)
+    demand = load.ramps(rng, days, 20, low=rng.uniform(0.1, 0.5), peak=peak)
+    pool = Pool(healthy.READ, rng.uniform(10, 60))
+    return _fine("linear-morning", rng, fleet.rolling(rng, days, deploys), demand, [pool])
+
+
+def per_customer(rng, days):
+    """Start a task for each customer at their first request, in processes that start at night."""
+    peak = rng.uniform(0, 24)
+    deploys = fleet.every(rng, float(rng.choice([24, 48, 1000])), days, (peak - 12) % 24)
+    demand = load.traffic(rng, days, 10, swing=rng.uniform(0.3, 0.8), peak=peak)
+    keys, hours = int(rng.integers(50, 600)), rng.uniform(1, 10)
+    watched = PerKey(healthy.WORKER, keys, keys / (hours * HOUR * 10 / 3))
+    return _fine("per-customer", rng, fleet.rolling(rng, days, deploys), demand, [watched])
+
+
 LEAKING = (
     (mid_deployment, ANY), (at_night, ANY), (nightly_job, ("proof", "flows")), (two_per_deployment, ANY),
     (hourly_pods, ("proof", "flows")), (blue_green, ANY), (scraped_every(15), ANY), (scraped_every(30), ANY),
@@ -212,4 +231,5 @@ LEAKING = (
 HEALTHY = (
     weekend_batch, pool_in_steps, sockets_until_deployed, hourly_pods_fine, blue_green_fine, scraped_often_fine,
     untold_fine, rolled_back_fine, stuck_jumps, crashes_with_sockets, irregular_warm_up,
+    linear_morning, per_customer,
 )  # fmt: skip

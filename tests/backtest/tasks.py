@@ -102,6 +102,23 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class PerKey:
+    """A task for each customer, made when the first of their requests comes, and kept."""
+
+    origin: Origin
+    keys: int
+    per_request: float  # the share of requests that belongs to some customer
+
+    def tasks(self, rng, process, load):
+        """Draw for each key when it is first asked for: the first ones come fast, the last ones slowly."""
+        first, last = _span(process, load)
+        edges = np.arange(first, last + 1) * SLOT
+        asked = np.concatenate([[0], np.cumsum(load[first:last])]) * SLOT * self.per_request / self.keys
+        order = np.sort(rng.exponential(1, self.keys))
+        return _kept(np.interp(order[order < asked[-1]], asked, edges), process)
+
+
+@dataclass(frozen=True, slots=True)
 class Jump:
     """Tasks that appear all at once and stay: for good, or until ``until``."""
 

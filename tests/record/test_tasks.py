@@ -1,159 +1,16 @@
 """Origins of tasks, for every way to make one."""
 
 import asyncio
-import collections.abc
-import functools
 import sys
 import threading
-import types
 
 import pytest
 
+from tests.record import spawning
+from tests.record.spawning import WAYS, by_create_task, impatient, of_an_async_generator, work
+
 HERE = __name__
-
-
-async def work(gate):
-    await gate.wait()
-
-
-async def impatient(gate):
-    await asyncio.wait_for(work(gate), 60)  # on 3.11 in a task of its own
-
-
-async def wrapped(coroutine):
-    return await coroutine
-
-
-class Worker:
-    async def run(self, gate):
-        await gate.wait()
-
-    async def __call__(self, gate):
-        await gate.wait()
-
-
-def retried(function):
-    @functools.wraps(function)
-    async def attempt(*args):
-        return await function(*args)
-
-    return attempt
-
-
-@retried
-async def decorated(gate):
-    await gate.wait()
-
-
-@types.coroutine
-def old_style(gate):
-    yield from gate.wait().__await__()
-
-
-class Compiled(collections.abc.Coroutine):
-    """A coroutine as Cython makes them: names, but no code object of CPython's."""
-
-    __qualname__ = "Compiled"
-
-    def __init__(self, gate):
-        self._steps = gate.wait().__await__()
-
-    def send(self, value):
-        return next(self._steps)
-
-    def throw(self, *error):
-        self._steps.close()
-        raise error[0]
-
-    def close(self):
-        self._steps.close()
-
-    def __await__(self):
-        return self._steps
-
-
-async def numbers(gate):
-    await gate.wait()
-    yield 1
-
-
-async def by_create_task(gate):
-    return [asyncio.create_task(work(gate))]
-
-
-async def by_the_loop(gate):
-    return [asyncio.get_running_loop().create_task(work(gate))]
-
-
-async def by_ensure_future(gate):
-    return [asyncio.ensure_future(work(gate))]
-
-
-async def by_gather(gate):
-    return [asyncio.gather(work(gate), work(gate))]
-
-
-async def by_partial(gate):
-    return [asyncio.create_task(functools.partial(work, gate)())]
-
-
-async def by_lambda(gate):
-    spawn = lambda: asyncio.create_task(work(gate))  # noqa: E731
-    return [spawn()]
-
-
-async def by_a_comprehension(gate):
-    return [asyncio.create_task(work(gate)) for _ in range(2)]
-
-
-async def by_a_generator(gate):
-    return list(asyncio.create_task(work(gate)) for _ in range(2))  # noqa: C400 (it is what is tested)
-
-
-async def of_a_method(gate):
-    return [asyncio.create_task(Worker().run(gate))]
-
-
-async def of_a_callable(gate):
-    return [asyncio.create_task(Worker()(gate))]
-
-
-async def of_a_decorated(gate):
-    return [asyncio.create_task(decorated(gate))]
-
-
-async def of_a_wrapper(gate):
-    return [asyncio.create_task(wrapped(work(gate)))]
-
-
-async def of_an_old_style(gate):
-    return [asyncio.create_task(wrapped(old_style(gate)))]
-
-
-async def of_a_compiled(gate):
-    return [asyncio.create_task(Compiled(gate))]
-
-
-async def of_an_async_generator(gate):
-    return [asyncio.create_task(anext(numbers(gate)))]
-
-
-WAYS = [
-    (by_create_task, "work", "by_create_task"),
-    (by_the_loop, "work", "by_the_loop"),
-    (by_ensure_future, "work", "by_ensure_future"),
-    (by_gather, "work", "by_gather"),
-    (by_partial, "work", "by_partial"),
-    (by_lambda, "work", "by_lambda.<locals>.<lambda>"),
-    (by_a_comprehension, "work", "by_a_comprehension"),
-    (by_a_generator, "work", "by_a_generator"),
-    (of_a_method, "Worker.run", "of_a_method"),
-    (of_a_callable, "Worker.__call__", "of_a_callable"),
-    (of_a_decorated, "decorated", "of_a_decorated"),
-    (of_a_wrapper, "wrapped", "of_a_wrapper"),
-    (of_an_old_style, "wrapped", "of_an_old_style"),
-    (of_a_compiled, "Compiled", "of_a_compiled"),
-]
+THERE = spawning.__name__
 
 
 async def _spawn_and_look(spawn, install, origins):
@@ -192,12 +49,12 @@ def test_a_task_is_filed_under_its_coroutine_and_its_spawner(
     run, install, origins, spawn, coroutine, spawner
 ):
     found = run(_spawn_and_look(spawn, install, origins))
-    assert (f"{HERE}:{coroutine}", f"{HERE}:{spawner}") in found
+    assert (f"{THERE}:{coroutine}", f"{THERE}:{spawner}") in found
 
 
 def test_an_awaitable_without_a_function_is_named_after_its_type(run, install, origins):
     found = run(_spawn_and_look(of_an_async_generator, install, origins))
-    assert ("builtins:async_generator_asend", f"{HERE}:of_an_async_generator") in found
+    assert ("builtins:async_generator_asend", f"{THERE}:of_an_async_generator") in found
 
 
 def test_a_task_group_is_not_the_spawner(run, install, origins):
@@ -212,7 +69,7 @@ def test_a_task_group_is_not_the_spawner(run, install, origins):
         return found
 
     spawner = f"{HERE}:test_a_task_group_is_not_the_spawner.<locals>.main"
-    assert (f"{HERE}:work", spawner) in run(main())
+    assert (f"{THERE}:work", spawner) in run(main())
 
 
 def test_wait_for_is_not_the_spawner(run, install, origins):
@@ -228,7 +85,7 @@ def test_wait_for_is_not_the_spawner(run, install, origins):
 
     found = run(main())
     assert all(not spawner.startswith(("asyncio", "lowtide")) for _, spawner in found)
-    assert (f"{HERE}:impatient", f"{HERE}:test_wait_for_is_not_the_spawner.<locals>.main") in found
+    assert (f"{THERE}:impatient", f"{HERE}:test_wait_for_is_not_the_spawner.<locals>.main") in found
 
 
 def test_a_task_from_another_thread_is_not_blamed_on_who_runs_the_loop(run, install, origins):
@@ -245,7 +102,7 @@ def test_a_task_from_another_thread_is_not_blamed_on_who_runs_the_loop(run, inst
             await asyncio.sleep(0)
         return found
 
-    assert (f"{HERE}:work", "asyncio.tasks:run_coroutine_threadsafe") in run(main())
+    assert (f"{THERE}:work", "asyncio.tasks:run_coroutine_threadsafe") in run(main())
 
 
 def test_a_task_that_existed_before_is_counted_too(run, install, origins):
@@ -258,7 +115,7 @@ def test_a_task_that_existed_before_is_counted_too(run, install, origins):
         await task
         return found
 
-    assert (f"{HERE}:work", "unknown") in run(main())
+    assert (f"{THERE}:work", "unknown") in run(main())
 
 
 def test_a_custom_factory_is_called_through_and_comes_back(run, install, origins):
@@ -278,7 +135,7 @@ def test_a_custom_factory_is_called_through_and_comes_back(run, install, origins
         return found
 
     found = run(main())
-    assert (f"{HERE}:work", f"{HERE}:by_create_task") in found
+    assert (f"{THERE}:work", f"{THERE}:by_create_task") in found
     assert made
 
 
@@ -316,7 +173,7 @@ def test_eager_tasks_are_counted_whether_they_end_at_once_or_not(install, origin
         return found
 
     spawner = f"{HERE}:test_eager_tasks_are_counted_whether_they_end_at_once_or_not.<locals>.main"
-    assert (f"{HERE}:work", spawner) in asyncio.run(main())
+    assert (f"{THERE}:work", spawner) in asyncio.run(main())
 
 
 def test_a_task_that_asyncio_did_not_make_is_counted(install, origins):
@@ -330,7 +187,7 @@ def test_a_task_that_asyncio_did_not_make_is_counted(install, origins):
         asyncio.get_running_loop().set_task_factory(factory)
         return await _spawn_and_look(by_create_task, install, origins)
 
-    assert (f"{HERE}:work", f"{HERE}:by_create_task") in asyncio.run(main())
+    assert (f"{THERE}:work", f"{THERE}:by_create_task") in asyncio.run(main())
 
 
 def test_the_error_of_a_wrong_coroutine_is_the_hosts_own(install):
