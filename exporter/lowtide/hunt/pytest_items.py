@@ -79,11 +79,8 @@ class Items:
         rules = self.rules.get(id(item))
         if rules is None or (self._reruns and _is_run_by_others(item)):
             return None
-        hook, name, location = (
-            item.ihook,
-            item.nodeid,
-            item.location,
-        )  # found anew each time they are asked for
+        # Each is found anew whenever it is asked for.
+        hook, name, location = item.ihook, item.nodeid, item.location
         hook.pytest_runtest_logstart(nodeid=name, location=location)
         watch = self.begin(item, rules)
         if hooks.is_held is not (id(nextitem) in self.rules):
@@ -91,6 +88,7 @@ class Items:
         try:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         except BaseException:
+            del self.now[id(item)]
             watch.end()
             raise
         watch.check_and_end()  # where a fixture of wider scope failed, the test's own teardown was never reached
