@@ -163,12 +163,13 @@ class Watch:
 
     def _take(self, watched: WatchedLoop, within: bool, *, ask: bool = True) -> None:
         """Write down what is left, and then see which of it nothing holds."""
-        from lowtide.hunt.stranded import task_leaks  # for a clean run does without
-
         # One flat list: the proof knows that what we hold in it holds nothing.
         tasks = self._left(watched, within)
         if not tasks:
             return
+        # Not before: to import makes garbage enough for a collection, which may take the very tasks.
+        from lowtide.hunt.stranded import task_leaks
+
         noted = [watched.birth(task) for task in tasks]
         found = task_leaks(tasks, noted) if ask else unproven_task_leaks(tasks, noted)
         for index, leak in enumerate(found):
