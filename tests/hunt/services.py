@@ -8,6 +8,8 @@ import lowtide
 from aiohttp import web
 
 HELD = set()
+PAGES = []
+SWEEP = threading.Event()
 STARTED = {"times": 0}
 
 
@@ -39,6 +41,25 @@ async def leak_on_error(request):
 async def poll():
     while True:
         await asyncio.sleep(0.05)
+
+
+async def page(_):
+    PAGES.append(asyncio.create_task(poll()))
+    return web.Response()
+
+
+async def give_up_pages(_):
+    """End the pages as a service does that gives up on those that nobody has come back to: all at once, and late."""
+
+    async def sweep():
+        while True:
+            await asyncio.sleep(0.02)
+            while SWEEP.is_set() and PAGES:
+                PAGES.pop().cancel()
+
+    sweeper = asyncio.create_task(sweep())
+    yield
+    sweeper.cancel()
 
 
 async def leak_poller(_):
@@ -97,6 +118,10 @@ async def slow(_):
     return web.Response()
 
 
+async def stuck(_):
+    await send(full_queue())
+
+
 async def echo(request):
     socket = web.WebSocketResponse()
     await socket.prepare(request)
@@ -117,6 +142,14 @@ SEEN = web.AppKey("seen", list)
 ALL_SEEN = []
 
 
+def pages():
+    app = web.Application()
+    app.cleanup_ctx.append(give_up_pages)
+    app.router.add_get("/page", page)
+    app.router.add_get("/leak_poller", leak_poller)
+    return app
+
+
 def application():
     app = web.Application()
     app[LATEST], app[SEEN] = [], ALL_SEEN
@@ -132,6 +165,7 @@ def application():
         clean,
         latest_only,
         slow,
+        stuck,
     ):
         app.router.add_get(f"/{handler.__name__}", handler)
     app.router.add_get("/echo", echo)
@@ -178,6 +212,12 @@ class Asgi:
         body = (await receive())["body"]
         if scope["path"] == "/leak":
             asyncio.create_task(send(full_queue()))
+        if scope["path"] == "/breaks":
+            raise LookupError("no rules")
+        if scope["path"] == "/fails":
+            await send_message({"type": "http.response.start", "status": 500, "headers": []})
+            await send_message({"type": "http.response.body", "body": b"sorry"})
+            raise LookupError("no rules")
         if scope["path"] == "/gone":
             assert (await receive())["type"] == "http.disconnect"
             self.state = "gone"

@@ -70,6 +70,27 @@ def test_it_hears_of_a_client_that_leaves():
     served(client)
 
 
+def test_a_failure_that_was_answered_is_answered_and_the_connection_goes_on(caplog):
+    async def client(session):
+        statuses = []
+        for _ in range(3):
+            async with session.post("/fails", data=b"hello") as answer:
+                statuses.append((answer.status, await answer.text()))
+        return statuses
+
+    assert served(client) == [(500, "sorry")] * 3
+    assert caplog.records == []
+
+
+def test_a_failure_that_was_not_answered_is_a_500(caplog):
+    async def client(session):
+        async with session.get("/breaks") as answer:
+            return answer.status
+
+    assert served(client) == 500
+    assert "LookupError: no rules" in caplog.text
+
+
 def test_a_websocket_talks():
     async def client(session):
         async with session.ws_connect("/talk", protocols=("chat",)) as socket:

@@ -53,7 +53,8 @@ def found():
     assert gc.isenabled()
     assert threading.Thread.start is start
     assert shown[0] == (0, "warming up")
-    assert shown[1:-1] == list(enumerate(flow.name for flow in PLAN.flows))
+    assert shown[1:-2] == list(enumerate(flow.name for flow in PLAN.flows))
+    assert shown[-2][1].startswith("up to 9 s for ")
     return result
 
 
@@ -167,6 +168,15 @@ def test_what_grows_without_any_flow_is_no_flow_s_fault():
         ("(no flow at all)", "leak"),
         ("clean", "clean"),
     ]
+
+
+def test_a_handler_that_outlives_our_patience_is_no_leak_and_one_that_is_stuck_is():
+    flows = tuple(get(name, timeout=0.2) for name in ("slow", "stuck"))
+    found = Session(
+        Plan(service="tests.hunt.services:application()", rounds=2, settle=0.3, flows=flows)
+    ).run()
+    assert [(flow.name, flow.verdict) for flow in found.flows] == [("slow", "failed"), ("stuck", "leak")]
+    assert all(leak.evidence.cancel_only for leak in found.flows[1].leaks)
 
 
 def test_nothing_is_left_behind_when_it_is_interrupted():

@@ -4,7 +4,15 @@ import json
 
 import pytest
 from aiohttp import web
-from lowtide.hunt.discover import base_url, fetched, from_application, from_openapi, from_service, written
+from lowtide.hunt.discover import (
+    asks_for_credentials,
+    base_url,
+    fetched,
+    from_application,
+    from_openapi,
+    from_service,
+    written,
+)
 from lowtide.hunt.flowfile import read
 
 from tests.hunt import services
@@ -142,9 +150,66 @@ def test_where_there_is_no_document_the_error_says_so():
 
 
 def test_the_service_is_where_the_document_is():
-    assert base_url("http://127.0.0.1:8080/v1/openapi.json") == "http://127.0.0.1:8080"
+    assert base_url("http://127.0.0.1:8080/v1/openapi.json", DOCUMENT) == "http://127.0.0.1:8080"
 
 
 def test_no_routes_are_an_error():
     with pytest.raises(ValueError, match="shop:app has no routes to make flows of"):
         written("shop:app", [])
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "service"),
+    [
+        ("http://shop:8080/openapi.json", {"servers": [{"url": "/api/v1/"}]}, "http://shop:8080/api/v1"),
+        ("http://shop:8080/docs/openapi.json", {"servers": [{"url": "../v1"}]}, "http://shop:8080/v1"),
+        (
+            "http://shop:8080/openapi.json",
+            {"servers": [{"url": "https://prod.example/v2"}]},
+            "http://shop:8080/v2",
+        ),
+        (
+            "http://shop:8080/openapi.json",
+            {"servers": [{"url": "/{base}", "variables": {"base": {"default": "v3"}}}]},
+            "http://shop:8080/v3",
+        ),
+        ("http://shop:8080/swagger.json", {"swagger": "2.0", "basePath": "/v4"}, "http://shop:8080/v4"),
+        ("openapi.json", {"servers": [{"url": "http://localhost:9000/v5"}]}, "http://localhost:9000/v5"),
+        ("openapi.json", {"servers": [{"url": "https://prod.example"}]}, "http://127.0.0.1:8080"),
+        ("openapi.json", {}, "http://127.0.0.1:8080"),
+    ],
+)
+def test_the_path_below_which_a_service_answers_is_kept_and_production_is_left_alone(url, fields, service):
+    assert base_url(url, fields) == service
+
+
+def test_what_deletes_comes_last():
+    document = {"paths": {"/a": {"delete": {}, "get": {}}, "/b": {"get": {}}}}
+    found = [(route.method, route.path) for route in from_openapi(document)]
+    assert found == [("GET", "/a"), ("GET", "/b"), ("DELETE", "/a")]
+
+
+def test_a_path_may_be_a_reference():
+    document = {
+        "paths": {"/a": {"$ref": "#/components/pathItems/A"}},
+        "components": {"pathItems": {"A": {"get": {}}}},
+    }
+    assert [route.method for route in from_openapi(document)] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"components": {"securitySchemes": {"token": {"type": "http"}}}}, {"securityDefinitions": {"key": {}}}],
+)
+def test_a_service_that_wants_credentials_is_said_to(fields):
+    assert asks_for_credentials(fields)
+    assert not asks_for_credentials({})
+    routes = from_openapi(DOCUMENT)
+    assert "wants credentials" in written("http://shop", routes, credentials=True)
+    assert "wants credentials" not in written("http://shop", routes)
+
+
+def test_headers_and_texts_become_part_of_a_flow(flows):
+    form = {"requestBody": {"content": {"application/x-www-form-urlencoded": {"example": {"a": "{b}"}}}}}
+    (flow,) = flows(from_openapi({"paths": {"/a": {"post": form}}})).values()
+    assert (flow.body, flow.headers) == ("a=%7Bb%7D", {"Content-Type": "application/x-www-form-urlencoded"})

@@ -21,6 +21,19 @@ def test_loading_the_plugin_imports_nothing_else_of_lowtide_nor_what_that_needs(
     )
 
 
+def test_checking_tests_imports_no_proof_before_something_is_left_behind():
+    begun = _modules("from lowtide.hunt import pytest_items")
+    assert "'lowtide.hunt.watch'" in begun
+    for heavy in (
+        "lowtide.hunt.stranded",
+        "lowtide.judge.proof",
+        "lowtide.judge.findings",
+        "aiohttp",
+        "yaml",
+    ):
+        assert f"'{heavy}'" not in begun
+
+
 def test_the_hooks_are_registered_only_where_a_test_asks(suite, pytester):
     pytester.makeconftest(
         "def pytest_runtest_setup(item):\n    print('items:', item.config.pluginmanager.hasplugin('lowtide-items'))\n"

@@ -157,6 +157,7 @@ def test_a_leak_in_a_loop_whose_class_calls_the_class_above_is_told_once():
     assert leak.made_at[0].function.endswith("<locals>.main")
 
 
+@pytest.mark.filterwarnings("ignore:.*[pP]olicy:DeprecationWarning")  # from 3.14 on; they go in 3.16
 def test_the_policy_is_not_touched():
     class Policy(asyncio.DefaultEventLoopPolicy):
         pass

@@ -108,6 +108,11 @@ class _Exchange:
         scope = _scope(self._request, "http", "http", self._state) | {"method": self._request.method}
         try:
             await application(scope, self._receive, self._send)
+        except Exception:
+            # Frameworks answer with a 500 and raise all the same, for a server to log it. That is no reason to close
+            # the connection, and for an audit, which sends what must fail, none to log a traceback each time.
+            if self._response is None or not self._ended.is_set():
+                raise
         finally:
             self._ended.set()
         if self._response is None:

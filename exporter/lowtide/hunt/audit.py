@@ -4,6 +4,7 @@ The method is the one by which people find such leaks by hand, made exact: warm 
 settle, count, for several rounds; keep only what grows in every round; then collect, and tell what is held from what
 is lost. Settling ends as soon as nothing is left over, or all that is left is proven to be stuck.
 A round in which nothing grows is a flow's last: what should grow in every round has not.
+What is suspected without proof at the end gets one more chance to end by itself, see ``reprieve``.
 """
 
 import asyncio
@@ -17,16 +18,22 @@ from typing import Protocol
 from lowtide.hunt.draws import Draw, draws, runs
 from lowtide.hunt.plan import Flow, Plan
 from lowtide.hunt.progress import Show, silent
-from lowtide.hunt.settle import Settler
+from lowtide.hunt.reprieve import reprieved
+from lowtide.hunt.reprieve import seconds as longest_reprieve
+from lowtide.hunt.reprieve import suspects as doubtful
+from lowtide.hunt.settle import Settled, Settler
 from lowtide.hunt.verdicts import (
     FlowReport,
     Report,
     Round,
     Thing,
+    given_up,
     grown,
+    growth_by_round,
     leaks,
     rounds_needed,
     suspects,
+    title,
     total,
 )
 from lowtide.hunt.watched import Watched
@@ -60,6 +67,7 @@ class Audit:
         self._settler = Settler(watched, plan.settle, self._is_ignored)
         self._background: set[Thing] = set()
         self._found: list[FlowReport] = []
+        self._notes: tuple[str, ...] = ()
         self._began = time.monotonic()
 
     async def run(self) -> Report:
@@ -69,6 +77,7 @@ class Audit:
             before = await self._watched.counts()
             await self._warm_up()
             await self._settler.rest(before)
+            before = await self._watched.counts()
             idle = await self._audit(IDLE)
             self._background = {leak.thing for leak in idle.leaks}
             if idle.leaks:
@@ -76,6 +85,7 @@ class Audit:
             for number, flow in enumerate(self._plan.flows):
                 self._show(number, flow.name)
                 self._found.append(await self._audit(flow))
+            await self._give_reprieve(before)
         self._show(len(self._plan.flows), "done")
         return self.report()
 
@@ -83,9 +93,8 @@ class Audit:
         """Say what was found so far."""
         seconds = time.monotonic() - self._began
         planned = len(self._plan.flows) + bool(self._background)
-        return Report(
-            self._plan.service or "calls", tuple(self._found), seconds, planned, self._watched.notes()
-        )
+        notes = (*self._watched.notes(), *self._notes)
+        return Report(self._plan.service or "calls", tuple(self._found), seconds, planned, notes)
 
     async def _warm_up(self) -> None:
         """Run all flows a few times, for caches, pools and lazy parts to be there before anything is counted.
@@ -102,24 +111,48 @@ class Audit:
         rounds: list[Round] = []
         failures: Counter[str] = Counter()
         while len(rounds) < rounds_needed(rounds, self._plan.rounds):
-            failures += await self._round(flow)
+            failed = await self._round(flow)
+            failures += failed
             settled = await self._settler.settle(last)
-            growth = grown(last, settled.counts, self._is_ignored)
-            excused = {thing for thing, evidence in settled.evidence.items() if evidence.excused}
-            kept = {thing: more for thing, more in growth.items() if thing not in excused}
-            rounds.append(Round(kept, settled.evidence))
+            rounds.append(self._counted(last, settled, given_up(failed)))
             last = settled.counts
         found = leaks(rounds, await self._lost(first) if suspects(rounds) else {})
         return FlowReport(
             name=flow.name,
             before=total(first),
             after=total(last),
-            rounds=tuple(sum(leak.rounds[number] for leak in found) for number in range(len(rounds))),
+            rounds=growth_by_round(found, len(rounds)),
             runs=runs(flow) * len(rounds),
             seconds=time.monotonic() - began,
             leaks=found,
             failures=dict(failures),
         )
+
+    async def _give_reprieve(self, before: Counts) -> None:
+        """Clear what ends by itself, if anything is suspected without proof; ``before`` was before the first flow."""
+        left = sorted(map(title, doubtful(self._found)))
+        if not left:
+            return
+        longest = longest_reprieve(self._plan.settle)
+        self._show(len(self._plan.flows), f"up to {longest:.0f} s for {', '.join(left)} to end by itself")
+        outcome = await reprieved(self._watched, self._found, before, longest)
+        self._found, self._notes = list(outcome.flows), outcome.notes
+
+    def _counted(self, last: Counts, settled: Settled, unfinished: int) -> Round:
+        """Tell what a round left behind, but what is excused.
+
+        That is what is meant to stay, and as many as there were runs that we gave up: the service may still be at
+        work on those, and the flow is said to have failed. What only a cancellation could end is at work on nothing.
+        """
+        growth = grown(last, settled.counts, self._is_ignored)
+        excused = {thing for thing, evidence in settled.evidence.items() if evidence.excused}
+        stuck = {thing for thing, evidence in settled.evidence.items() if evidence.stuck}
+        kept = {
+            thing: more
+            for thing, more in growth.items()
+            if thing not in excused and (more > unfinished or thing in stuck)
+        }
+        return Round(kept, settled.evidence)
 
     async def _round(self, flow: Flow) -> Counter[str]:
         if flow is IDLE:

@@ -114,7 +114,8 @@ def _proof(leak: Leak) -> str:
         return f"{evidence.unwakeable} of {evidence.seen} looked at can never wake (unwakeable)"
     if evidence.cancel_only:
         return f"none; {evidence.cancel_only} of {evidence.seen} looked at end only if they are cancelled"
-    return "none; it grew in every round, and stayed until settling was over: raise settle if it ends later"
+    stayed = f"{leak.waited:.0f} s longer" if leak.waited else "until settling was over"
+    return f"none; it grew in every round, and stayed {stayed}: raise settle if it ends later"
 
 
 def _line(place: Place | None) -> str:

@@ -46,8 +46,10 @@ current: ContextVar[Owner | None] = ContextVar("lowtide_owner", default=None)
 """Whose the things are that are made now. None: nobody's whom we watch."""
 
 
-RawLines = tuple[tuple[CodeType, int, str], ...]
-"""A spawning stack as it is noted: code, index of the instruction in it, and module."""
+Seen = tuple[int, str, CodeType]
+"""What is known of code on a spawning stack: how to go on from it, its module, and itself, to keep its id its own."""
+RawLines = tuple[tuple[Seen, int], ...]
+"""A spawning stack as it is noted: code, and the index of the instruction in it."""
 
 
 class Line(NamedTuple):
@@ -81,32 +83,33 @@ class Birth(NamedTuple):
         return self.lines[0].name if self.lines else UNKNOWN
 
 
-_threads: list[tuple[ref[threading.Thread], Birth]] = []
+known_threads: list[tuple[ref[threading.Thread], Birth]] = []
+"""The threads that were noted: always the same list, so that it costs nothing to see that there is none."""
 
 
 def note_thread(thread: threading.Thread, birth: Birth) -> None:
     """Remember the birth of a thread, for as long as it exists."""
-    _threads[:] = [pair for pair in _threads if pair[0]() is not None]
-    _threads.append((ref(thread), birth))
+    known_threads[:] = [pair for pair in known_threads if pair[0]() is not None]
+    known_threads.append((ref(thread), birth))
 
 
 def threads() -> list[tuple[threading.Thread, Birth]]:
     """List the threads that are known and alive."""
-    if not _threads:
+    if not known_threads:
         return []
-    known = [(reference(), birth) for reference, birth in _threads]
+    known = [(reference(), birth) for reference, birth in known_threads]
     return [(thread, birth) for thread, birth in known if thread is not None and thread.is_alive()]
 
 
 def forget_threads() -> None:
     """Remember no births of threads any more."""
-    _threads.clear()
+    known_threads.clear()
 
 
 def owner_now() -> Owner | None:
     """Tell whose a thing is that is made now, in this thread and context."""
     owner = current.get()
-    if owner is None and _threads:
+    if owner is None and known_threads:
         me = threading.get_ident()
         owner = next((birth.owner for thread, birth in threads() if thread.ident == me), None)
     return owner
@@ -119,26 +122,29 @@ def lines_from(frame: FrameType | None) -> tuple[Line, ...]:
 
 def raw_lines_from(frame: FrameType | None) -> RawLines:
     """Note what ``lines_of`` needs later: to find a line's number takes longer than all the rest."""
-    lines: list[tuple[CodeType, int, str]] = []
-    inner, known, machinery = frame, _codes.get, Where.MACHINERY
+    lines: list[tuple[Seen, int]] = []
+    known = _codes.get
+    if frame is not None and (known(id(frame.f_code)) or _see(frame))[0] == _LOOP_RUNNER:
+        frame = frame.f_back  # it makes the task of what it was asked to run
+    inner = frame
     while frame is not None:
-        code = frame.f_code
-        where, module, is_runner, _ = known(id(code)) or _see(frame)
-        if where is not machinery:
-            if where is Where.LOOP or (is_runner and lines):
+        seen = known(id(frame.f_code)) or _see(frame)
+        step = seen[0]
+        if step:
+            if step >= _TEST_RUNNER and (lines or step != _TEST_RUNNER):
                 break
-            lines.append((code, frame.f_lasti, module))
-            if where is Where.CALLBACK or len(lines) == _MOST_LINES:
+            lines.append((seen, frame.f_lasti))
+            if step == _LAST or len(lines) == _MOST_LINES:
                 break
         inner, frame = frame, frame.f_back
     if not lines and inner is not None:
-        lines.append((inner.f_code, inner.f_lasti, inner.f_globals.get("__name__", "")))
+        lines.append((_see(inner), inner.f_lasti))
     return tuple(lines)
 
 
 def lines_of(raw: RawLines) -> tuple[Line, ...]:
     """Find the lines of what was noted."""
-    return tuple(Line(code, _number(code, index), module) for code, index, module in raw)
+    return tuple(Line(code, _number(code, index), module) for (_, module, code), index in raw)
 
 
 def _number(code: CodeType, index: int) -> int:
@@ -151,25 +157,36 @@ def function_name(coroutine: Any) -> str:
     code = getattr(coroutine, "cr_code", None)
     if code is None:
         return UNKNOWN if coroutine is None else own_name(coroutine)
-    key = (id(code), coroutine.__qualname__)
-    known = _names.get(key)
-    if known is None:
+    known = _names.get(id(code))
+    qualname = coroutine.__qualname__  # a decorated function's code may go by several
+    if known is None or known[1] != qualname:
         if len(_names) >= _MOST_KNOWN:
             _names.clear()
-        known = _names[key] = own_name(coroutine), code
+        known = _names[id(code)] = own_name(coroutine), qualname, code
     return known[0]
 
 
-# What was found out about code, by its id; the code is kept alive with it, so that the id stays its own.
-_codes: dict[int, tuple[Where, str, bool, CodeType]] = {}
-_names: dict[tuple[int, str], tuple[str, CodeType]] = {}
+# What was found out about code, by its id.
+_codes: dict[int, Seen] = {}
+_names: dict[int, tuple[str, str, CodeType]] = {}
 _MOST_KNOWN = 4096
+# How to go on from a frame: numbers, because an enum's members take longer to look up than all the rest.
+_SKIP, _LINE, _LAST, _TEST_RUNNER, _LOOP_RUNNER, _LOOP = range(6)
+_STEPS = {
+    Where.MACHINERY: _SKIP,
+    Where.USER: _LINE,
+    Where.CALLBACK: _LAST,
+    Where.RUNNER: _LOOP_RUNNER,
+    Where.LOOP: _LOOP,
+}
 
 
-def _see(frame: FrameType) -> tuple[Where, str, bool, CodeType]:
+def _see(frame: FrameType) -> Seen:
     if len(_codes) >= _MOST_KNOWN:
         _codes.clear()
     module = frame.f_globals.get("__name__", "")
-    seen = where_is(frame), module, module.partition(".")[0] in _RUNNERS, frame.f_code
-    _codes[id(frame.f_code)] = seen
+    step = _STEPS[where_is(frame)]
+    if step == _LINE and module.partition(".")[0] in _RUNNERS:
+        step = _TEST_RUNNER
+    seen = _codes[id(frame.f_code)] = step, module, frame.f_code
     return seen

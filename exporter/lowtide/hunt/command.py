@@ -132,15 +132,16 @@ def _write_first(options: argparse.Namespace) -> int:
     path = Path(options.file)
     if path.exists():
         raise ValueError(f"{path} is there already: name another file, or move it away")
+    credentials = False
     if options.discover:
-        service, routes = (
-            options.service or options.discover,
-            discover.from_service(application(options.discover)),
-        )
+        service = options.service or options.discover
+        routes = discover.from_service(application(options.discover))
     else:
-        service = options.service or discover.base_url(options.from_openapi)
-        routes = discover.from_openapi(discover.fetched(options.from_openapi))
-    content = discover.written(service, routes)
+        document = discover.fetched(options.from_openapi)
+        service = options.service or discover.base_url(options.from_openapi, document)
+        routes = discover.from_openapi(document)
+        credentials = discover.asks_for_credentials(document)
+    content = discover.written(service, routes, credentials=credentials)
     path.write_text(content, encoding="utf-8")
     print(f"wrote {path}: {len(routes)} flows; look at the values in it, then run lowtide audit {path}")
     return 0

@@ -6,45 +6,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import URLError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 from urllib.request import urlopen
 
 import yaml
 from aiohttp import web
 
+from lowtide.hunt.examples import DATE, DEEPEST, NUMBER, UUID, WORD, Examples
 from lowtide.hunt.plan import METHODS
 
 _FETCH_WITHIN = 10.0
 _VARIABLE = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
-_DEEPEST = 6
-"""Levels of a schema that an example is made for: some refer to themselves."""
-_EXAMPLES = {
-    "string": "example",
-    "integer": 1,
-    "number": 1.0,
-    "boolean": True,
-    "array": [],
-    "object": {},
-    "null": None,
-}
-_FORMATS = {
-    "uuid": "00000000-0000-4000-8000-000000000000",
-    "date": "2024-01-31",
-    "date-time": "2024-01-31T12:00:00Z",
-    "email": "someone@example.com",
-    "uri": "http://example.com",
-}
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_BOUNDARY = "lowtide"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FILE_SERVICE = "127.0.0.1:8080"
+"""Where the service of a document in a file may be: never where the document says, for that may be production."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route that a service has. ``variables`` and ``query`` are examples by name."""
+    """One route that a service has. ``variables``, ``query`` and ``headers`` are examples by name.
+
+    ``body`` is what is sent as JSON, ``text`` what is sent as it is.
+    """
 
     method: str
     path: str
     variables: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    text: str | None = None
 
 
 def from_service(service: Any) -> list[Route]:
@@ -78,7 +71,7 @@ def from_application(app: web.Application) -> list[Route]:
 def _fitting(resource: web.AbstractResource, path: str) -> Any:
     """Find an example that a path's patterns let through: a word, a number, an identifier."""
     pattern = resource.get_info().get("pattern")
-    candidates = (_EXAMPLES["string"], _EXAMPLES["integer"], _FORMATS["uuid"], _FORMATS["date"])
+    candidates = (WORD, NUMBER, UUID, DATE)
     fitting = (each for each in candidates if pattern and pattern.fullmatch(_VARIABLE.sub(str(each), path)))
     return next(fitting, candidates[0])
 
@@ -111,22 +104,41 @@ def fetched(url: str) -> dict[str, Any]:
     return document
 
 
-def base_url(document_url: str) -> str:
-    """Return where the service of an OpenAPI document is, by the document's own URL."""
-    parts = urlsplit(document_url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "http://127.0.0.1:8080"
+def base_url(document_url: str, document: Mapping[str, Any]) -> str:
+    """Return where the service of an OpenAPI document is: at the document's host, below the path that it names."""
+    servers = document.get("servers")
+    server = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
+    named = str(server.get("url") or document.get("basePath") or "")
+    for name, variable in (server.get("variables") or {}).items():
+        named = named.replace(f"{{{name}}}", str(variable.get("default", "")))
+    here, there = urlsplit(document_url), urlsplit(named)
+    if here.netloc:
+        origin = f"{here.scheme}://{here.netloc}"
+    else:
+        origin = f"http://{there.netloc if there.hostname in _LOOPBACK else _FILE_SERVICE}"
+    base = (
+        there.path if there.netloc or named.startswith("/") else urlsplit(urljoin(document_url, named)).path
+    )
+    return origin + (base.rstrip("/") if named else "")
 
 
 def from_openapi(document: Mapping[str, Any]) -> list[Route]:
-    """List the operations of an OpenAPI document, with examples for what they need."""
+    """List the operations of an OpenAPI document, with examples for what they need; what deletes comes last."""
     reader = _Document(document)
-    return [
-        reader.route(method.upper(), path, item, operation)
-        for path, item in document["paths"].items()
-        if isinstance(item, Mapping)
+    found = [
+        reader.route(method.upper(), str(path), item, operation)
+        for path, item in ((path, reader.followed(item)) for path, item in document["paths"].items())
         for method, operation in item.items()
         if method.upper() in METHODS and method.upper() != "HEAD" and isinstance(operation, Mapping)
     ]
+    return sorted(found, key=lambda route: route.method == "DELETE")
+
+
+def asks_for_credentials(document: Mapping[str, Any]) -> bool:
+    """Say whether a document tells how to log in."""
+    components = document.get("components")
+    schemes = components.get("securitySchemes") if isinstance(components, Mapping) else None
+    return bool(schemes or document.get("securityDefinitions"))
 
 
 class _Document:
@@ -134,77 +146,96 @@ class _Document:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
+        self._examples = Examples(self.followed)
 
     def route(self, method: str, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]) -> Route:
-        given = [
-            self._followed(each) for each in [*item.get("parameters", ()), *operation.get("parameters", ())]
-        ]
-        examples = {(each.get("in"), each.get("name")): self._parameter(each) for each in given}
-        needed = [
-            str(each.get("name")) for each in given if each.get("required") and each.get("in") == "query"
-        ]
+        listed = [*(item.get("parameters") or ()), *(operation.get("parameters") or ())]
+        given = {(each.get("in"), str(each.get("name"))): each for each in map(self.followed, listed)}
+        needed = {
+            key: self._examples.of_parameter(each)
+            for key, each in given.items()
+            if each.get("required") or key[0] == "path"
+        }
         template, names = _template(path)
+        headers = {name: _header(value) for (where, name), value in needed.items() if where == "header"}
+        cookies = [f"{name}={_header(value)}" for (where, name), value in needed.items() if where == "cookie"]
+        body, text, kind = self._body(given, operation)
         return Route(
             method,
             template,
-            {name: examples.get(("path", name), "example") for name in names},
-            {name: examples["query", name] for name in needed},
-            self._body(self._followed(operation.get("requestBody", {}))),
+            {name: needed.get(("path", name), WORD) for name in names},
+            {name: value for (where, name), value in needed.items() if where == "query"},
+            headers
+            | ({"Cookie": "; ".join(cookies)} if cookies else {})
+            | ({"Content-Type": kind} if kind else {}),
+            body,
+            text,
         )
 
-    def _parameter(self, parameter: Mapping[str, Any]) -> Any:
-        if "example" in parameter:
-            return parameter["example"]
-        return self._example(parameter.get("schema", parameter), 0)
-
-    def _body(self, body: Mapping[str, Any]) -> Any:
-        for kind, media in body.get("content", {}).items():
+    def _body(
+        self, given: Mapping[tuple[Any, str], Mapping[str, Any]], operation: Mapping[str, Any]
+    ) -> tuple[Any, str | None, str]:
+        """Make what is sent as JSON, what is sent as text, and the text's kind."""
+        content = self.followed(self.followed(operation.get("requestBody")).get("content"))
+        if not content:
+            return _body_of_version_2(given, self._examples)
+        for kind, media in content.items():
             if kind.partition(";")[0].endswith("json"):
-                return media["example"] if "example" in media else self._example(media.get("schema", {}), 0)
-        return None
+                return self._examples.of_media(media), None, ""
+        kind, media = next(iter(content.items()))
+        example = self._examples.of_media(media)
+        if kind in _FORMS and isinstance(example, Mapping):
+            return None, *_form(kind, example)
+        return None, example if isinstance(example, str) else json.dumps(example, default=str), kind
 
-    def _example(self, schema: Mapping[str, Any], depth: int) -> Any:
-        schema = self._followed(schema)
-        for key in ("example", "default", "const"):
-            if key in schema:
-                return schema[key]
-        for key in ("examples", "enum"):
-            if schema.get(key):
-                return schema[key][0]
-        return self._made_up(schema, depth)
-
-    def _made_up(self, schema: Mapping[str, Any], depth: int) -> Any:
-        for key in ("anyOf", "oneOf", "allOf"):
-            if schema.get(key) and depth < _DEEPEST:
-                return self._example(schema[key][0], depth + 1)
-        if "properties" in schema and depth < _DEEPEST:
-            required = schema.get("required", ())
-            return {
-                name: self._example(each, depth + 1)
-                for name, each in schema["properties"].items()
-                if name in required
-            }
-        kind = schema.get("type", "string")
-        kind = kind[0] if isinstance(kind, list) and kind else kind
-        if kind in {"integer", "number"} and "minimum" in schema:
-            return schema["minimum"]
-        return _FORMATS.get(schema.get("format", ""), _EXAMPLES.get(str(kind), "example"))
-
-    def _followed(self, thing: Mapping[str, Any]) -> Mapping[str, Any]:
-        for _ in range(_DEEPEST):
-            reference = thing.get("$ref")
+    def followed(self, thing: Any) -> Mapping[str, Any]:
+        """Follow a thing's references; what is no mapping in the end is taken for an empty one."""
+        for _ in range(DEEPEST):
+            reference = thing.get("$ref") if isinstance(thing, Mapping) else None
             if not isinstance(reference, str) or not reference.startswith("#/"):
                 break
             found: Any = self._document
             for part in reference.removeprefix("#/").split("/"):
-                key = part.replace("~1", "/").replace("~0", "~")
+                key = unquote(part).replace("~1", "/").replace("~0", "~")
                 found = found.get(key, {}) if isinstance(found, Mapping) else {}
-            thing = found if isinstance(found, Mapping) else {}
-        return thing
+            thing = found
+        return thing if isinstance(thing, Mapping) else {}
 
 
-def written(service: str, routes: Iterable[Route]) -> str:
-    """Write a flows.yaml with one flow for each route.
+def _body_of_version_2(
+    given: Mapping[tuple[Any, str], Mapping[str, Any]], examples: Examples
+) -> tuple[Any, str | None, str]:
+    for (where, _), parameter in given.items():
+        if where == "body":
+            return examples.of_media(parameter), None, ""
+    fields = {
+        name: examples.of_parameter(each) for (where, name), each in given.items() if where == "formData"
+    }
+    return (None, *_form(_FORMS[0], fields)) if fields else (None, None, "")
+
+
+def _form(kind: str, fields: Mapping[str, Any]) -> tuple[str, str]:
+    """Write a form's body, and its kind."""
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in fields.items()
+    }
+    if kind == _FORMS[0]:
+        return urlencode(texts), kind
+    parts = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+        for name, text in texts.items()
+    )
+    return f"{''.join(parts)}--{_BOUNDARY}--\r\n", f"{kind}; boundary={_BOUNDARY}"
+
+
+def _header(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text.replace("\r", "").replace("\n", " ")
+
+
+def written(service: str, routes: Iterable[Route], *, credentials: bool = False) -> str:
+    """Write a flows.yaml with one flow for each route; ``credentials`` says that the service asks for some.
 
     Raises ValueError if there is none.
     """
@@ -214,7 +245,7 @@ def written(service: str, routes: Iterable[Route]) -> str:
     body = yaml.safe_dump(
         {"service": service, "flows": flows}, sort_keys=False, allow_unicode=True, width=110
     )
-    return f"{_PREFACE}{body}"
+    return f"{_PREFACE}{_CREDENTIALS if credentials else ''}{body}"
 
 
 def _flow(route: Route) -> dict[str, Any]:
@@ -223,8 +254,12 @@ def _flow(route: Route) -> dict[str, Any]:
         flow["random"] = {name: [_plain(value)] for name, value in route.variables.items()}
     if route.query:
         flow["query"] = {name: _plain(value) for name, value in route.query.items()}
+    if route.headers:
+        flow["headers"] = dict(route.headers)
     if route.body is not None:
         flow["json"] = _plain(route.body)
+    elif route.text is not None:
+        flow["body"] = route.text
     return flow
 
 
@@ -237,4 +272,8 @@ _PREFACE = """\
 # Flows for `lowtide audit`: a first draft. Put values in that your service knows, and some that it doesn't:
 # leaks hide where a request fails. Under random: several values, or values with weights, are drawn from.
 # expect: holds the status codes that are right; without it all below 500 are.
+"""
+_CREDENTIALS = """\
+# The service wants credentials for some of them. Put them under headers: on top, such as Authorization: Bearer …,
+# or all that is tried there is its refusal.
 """

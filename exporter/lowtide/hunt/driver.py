@@ -22,7 +22,7 @@ from aiohttp import (
 from yarl import URL
 
 from lowtide.hunt.draws import Draw, fill, fill_path
-from lowtide.hunt.plan import WEBSOCKET, Call, Flow, Request
+from lowtide.hunt.plan import GIVEN_UP, WEBSOCKET, Call, Flow, Request
 from lowtide.hunt.watched import reason
 
 _FAILS_FROM = 500
@@ -71,7 +71,7 @@ class FlowDriver:
         except Failed as error:
             return str(error)
         except TimeoutError:
-            return f"no end within {flow.timeout:g} s"
+            return f"{GIVEN_UP} {flow.timeout:g} s"
         except (ClientError, OSError, ValueError) as error:
             return reason(error)
         return None

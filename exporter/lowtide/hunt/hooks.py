@@ -52,21 +52,23 @@ class Hooks:
 
     def __init__(self) -> None:
         self._watchers: tuple[Watcher, ...] = ()
-        self._loops: dict[int, WatchedLoop] = {}
+        self.watched: dict[int, WatchedLoop] = {}
+        """The loops that are not closed, by id, but those that somebody closed past our hook."""
         self._seen: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._executors: WeakKeyDictionary[Any, Owner | None] = WeakKeyDictionary()
         self._pools: WeakKeyDictionary[threading.Thread, ref[Any]] = WeakKeyDictionary()
         self._patches: list[Patch] = []
-        self._part = Part("hunt")
-        self._classes = LoopClasses(self._loops, self._part, self)
-        self._is_held = False
+        self.part = Part("hunt")
+        """Broken where something in here went wrong, so that not everything was seen."""
+        self._classes = LoopClasses(self.watched, self.part, self)
+        self.is_held = False
 
     def hold(self, *, held: bool) -> None:
         """Keep the hooks in place from the last watch to the next.
 
         To replace a class's attribute and put it back makes the interpreter forget what it learnt of the class.
         """
-        self._is_held = held
+        self.is_held = held
         if not held and not self._watchers and self._patches:
             self._uninstall()
 
@@ -82,25 +84,26 @@ class Hooks:
             self._watchers = self._watchers[1:]
         else:
             self._watchers = tuple(each for each in self._watchers if each is not watcher)
-        if not self._watchers and not self._is_held:
+        if not self._watchers and not self.is_held:
             self._uninstall()
-
-    def is_broken(self) -> bool:
-        """Say whether something in here went wrong, so that not everything was seen."""
-        return self._part.broken
 
     def loops(self) -> list[WatchedLoop]:
         """List the loops that are not closed."""
-        if not self._loops:
+        if not self.watched:
             return []
-        return [watched for watched in list(self._loops.values()) if not watched.loop.is_closed()]
+        return [watched for watched in list(self.watched.values()) if not watched.loop.is_closed()]
 
     def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> None:
         """Watch a loop, unless it is watched already."""
-        known = self._loops.get(id(loop))
-        if (known is None or known.loop is not loop) and _is_real(loop):
-            self._classes.meet(type(loop))
-            self._loops[id(loop)] = WatchedLoop(loop, owner)
+        known = self.watched.get(id(loop))
+        if known is not None and known.loop is loop:
+            return
+        kind = type(loop)
+        if kind not in self._classes.met:
+            if not _is_real(kind):
+                return
+            self._classes.meet(kind)
+        self.watched[id(loop)] = WatchedLoop(loop, owner)
 
     def destroyed(self, watched: WatchedLoop, task: Any) -> None:
         """Tell the innermost watch that it is of."""
@@ -112,17 +115,13 @@ class Hooks:
 
     def closing(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let every watch take a last look at a loop that is about to be emptied or closed."""
-        watched = self._loops.get(id(loop))
+        watched = self.watched.get(id(loop))
         if watched is None or watched.loop is not loop or loop.is_closed():
             return
-        for watcher in self._watchers:
-            watcher.closing(watched)
+        if watched.has_tasks():  # nearly never
+            for watcher in self._watchers:
+                watcher.closing(watched)
         watched.is_ending = True
-
-    def closed(self, watched: WatchedLoop) -> None:
-        """Forget a loop."""
-        if self._loops.get(id(watched.loop)) is watched:
-            del self._loops[id(watched.loop)]
 
     def is_of_other_loop(self, thread: threading.Thread, owner: Owner) -> bool:
         """Say whether a thread is one that a loop which isn't this owner's keeps for its own."""
@@ -151,7 +150,7 @@ class Hooks:
             self._patches.append(Patch(anyio.TestRunner, "_call_in_runner_task", _in_context))  # type: ignore[union-attr]
         for loop in list(self._seen):
             if not loop.is_closed():
-                self._part.attempt(self.enter, loop, None)
+                self.part.attempt(self.enter, loop, None)
 
     def _uninstall(self) -> None:
         self._classes.undo()
@@ -161,44 +160,45 @@ class Hooks:
         gc.callbacks.remove(self._before_collection)
         for watched in self.loops():
             self._seen.add(watched.loop)
-        self._loops.clear()  # what is left of ours passes through then
-        self._part = Part("hunt")
-        self._classes = LoopClasses(self._loops, self._part, self)
+        self.watched.clear()  # what is left of ours passes through then
+        self.part = Part("hunt")
+        self._classes = LoopClasses(self.watched, self.part, self)
         forget_threads()
 
     def _before_collection(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
             most = _MOST_NOTED if info["generation"] == _FULL else _MOST_NOTED_YOUNG
             for watched in self.loops():
-                self._part.attempt(watched.note_waits, most)
+                self.part.attempt(watched.note_waits, most)
 
     def _when_made(self, original: Any) -> Any:
         @functools.wraps(original)
         def made(loop: Any, *args: Any, **kwargs: Any) -> None:
             original(loop, *args, **kwargs)
-            self._part.attempt(self._meet, loop)
+            self.part.attempt(self.enter, loop, current.get() or owner_now())
 
         return made
 
-    def _meet(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.enter(loop, owner_now())
-
     def _when_running(self, original: Any) -> Any:
+        watched = self.watched
+
         def _set_running_loop(loop: Any) -> None:
             original(loop)
-            if loop is not None and id(loop) not in self._loops:
-                self._part.attempt(self.enter, loop, None)
+            if loop is not None and id(loop) not in watched:
+                self.part.attempt(self.enter, loop, None)
 
         return _set_running_loop
 
     def _when_runner_starts(self, original: Any) -> Any:
+        watched = self.watched
+
         @functools.wraps(original)
         def _lazy_init(runner: Any) -> None:
             was_there = runner._loop is not None  # noqa: SLF001
             original(runner)
-            if id(runner._loop) not in self._loops:  # noqa: SLF001
-                owner = None if was_there else self._part.attempt(owner_now)
-                self._part.attempt(self.enter, runner._loop, owner)  # noqa: SLF001
+            if id(runner._loop) not in watched:  # noqa: SLF001
+                owner = None if was_there else self.part.attempt(owner_now)
+                self.part.attempt(self.enter, runner._loop, owner)  # noqa: SLF001
 
         return _lazy_init
 
@@ -213,7 +213,7 @@ class Hooks:
     def _when_thread_starts(self, original: Any) -> Any:
         @functools.wraps(original)
         def start(thread: threading.Thread) -> None:
-            self._part.attempt(self._note_thread, thread, _getframe(1))
+            self.part.attempt(self._note_thread, thread, _getframe(1))
             original(thread)
 
         return start
@@ -241,10 +241,10 @@ class Hooks:
 hooks = Hooks()
 
 
-def _is_real(loop: Any) -> bool:
+def _is_real(kind: type) -> bool:
     """Say whether it is no stand-in, of which nothing can be asked: a test may have one run for a while."""
     abstract = asyncio.AbstractEventLoop.is_closed
-    return getattr(type(loop), "is_closed", abstract) is not abstract
+    return getattr(kind, "is_closed", abstract) is not abstract
 
 
 def _is_anyio_worker(thread: threading.Thread) -> bool:

@@ -3,16 +3,12 @@
 They are texts and numbers only, so that a report keeps nothing alive.
 """
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lowtide.hunt.births import Birth
 from lowtide.judge.advice import advice_for
-from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
-from lowtide.judge.findings import sample_of
-from lowtide.judge.proof import Proof, prove
 from lowtide.judge.survey import name_of, task_coroutine
 from lowtide.judge.waits import Place, place_of, stack_of, waiting_on
 from lowtide.record.origins import UNKNOWN, Origin, coroutine_name
@@ -20,13 +16,6 @@ from lowtide.record.origins import UNKNOWN, Origin, coroutine_name
 PENDING = "pending"
 DESTROYED = "lost: while it was pending, the garbage collector destroyed it"
 HELD_BY_NOTHING = "nothing holds it either, so the garbage collector destroyed it"
-_STATES = {
-    UNWAKEABLE: "stranded, proven: nothing is left that could wake it",
-    CANCEL_ONLY: "stranded, proven: it ends only if it is cancelled",
-}
-_MOST_PROVEN = 16
-"""Tasks that are asked why they can't wake: each may take passes over the heap, and one of a kind says all."""
-
 _AWAIT_IT = "await it, or cancel it and await it, before the end; a TaskGroup does both"
 _UNREACHABLE = "the collector destroys only what nothing can reach, so nothing could have woken it"
 _HOLD_IT = "keep a reference to the task and await it before the end: the loop alone doesn't keep it alive"
@@ -73,40 +62,9 @@ def origin_of(task: Any, birth: Birth) -> Origin:
     return Origin(UNKNOWN if coroutine is None else coroutine_name(coroutine), birth.spawner)
 
 
-def task_leaks(tasks: Sequence[Any], births: Sequence[Birth]) -> list[Leak]:
-    """Say what is known of pending tasks of the running loop. Call it from a callback of the loop."""
-    origins = [origin_of(task, birth) for task, birth in zip(tasks, births, strict=True)]
-    chosen: dict[Any, int] = {}
-    for index, (origin, birth) in enumerate(zip(origins, births, strict=True)):
-        chosen.setdefault((origin, birth.lines[:1], waiting_on(tasks[index])), index)
-    asked = list(chosen.values())[:_MOST_PROVEN]
-    asked = sorted({*asked, *range(min(len(tasks), _MOST_PROVEN - len(asked)))})
-    # A comprehension or a generator would be one more that holds them, of which the proof doesn't know.
-    questions: list[Any] = []
-    for index in asked:
-        questions.append(tasks[index])  # noqa: PERF401
-    proofs = dict(zip(asked, prove(*questions), strict=True))
-    leaks = []
-    for index, birth in enumerate(births):
-        proof = proofs.get(index)
-        leak = _task_leak(tasks[index], birth, origins[index], proof)
-        if proof and proof.grade == UNWAKEABLE:
-            leak = replace(leak, advice=_way_out(tasks[index]))
-        leaks.append(leak)
-    return leaks
-
-
-def _way_out(task: Any) -> str:
-    cycle = sample_of(task, asyncio.get_running_loop(), ()).cycle
-    return str(advice_for(waiting_on(task), circle=bool(cycle)))
-
-
 def unproven_task_leaks(tasks: Sequence[Any], births: Sequence[Birth]) -> list[Leak]:
     """Say what is known of pending tasks where their loop can't be asked: it is closed, or runs elsewhere."""
-    return [
-        _task_leak(task, birth, origin_of(task, birth), None)
-        for task, birth in zip(tasks, births, strict=True)
-    ]
+    return [task_leak(task, birth, origin_of(task, birth)) for task, birth in zip(tasks, births, strict=True)]
 
 
 def destroyed_leak(task: Any, birth: Birth, wait: Wait | None) -> Leak:
@@ -126,19 +84,17 @@ def destroyed_leak(task: Any, birth: Birth, wait: Wait | None) -> Leak:
     )
 
 
-def _task_leak(task: Any, birth: Birth, origin: Origin, proof: Proof | None) -> Leak:
+def task_leak(task: Any, birth: Birth, origin: Origin) -> Leak:
+    """Say what is known of a pending task without a proof."""
     wait = wait_of(task)
     return Leak(
         kind="task",
         name=name_of(task),
         origin=origin,
-        state=_STATES.get(proof.grade, PENDING) if proof else PENDING,
+        state=PENDING,
         made_at=tuple(line.place for line in birth.lines),
         stack=wait.stack,
         waits_in=wait.where,
         waiting_on=wait.on,
         advice=_AWAIT_IT,
-        grade=proof.grade if proof else "",
-        why=proof.why if proof else "",
-        holders=proof.holders if proof else (),
     )

@@ -34,9 +34,6 @@ class Host(Protocol):
     def closing(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take a last look at a loop that is about to be closed."""
 
-    def closed(self, watched: WatchedLoop) -> None:
-        """Forget a loop."""
-
 
 class LoopClasses:
     """The classes of loops that were met. ``watched`` are the loops under watch, by id: others pass through."""
@@ -46,13 +43,14 @@ class LoopClasses:
         self._part = part
         self._host = host
         self._patches: list[Patch] = []
-        self._met: set[type] = set()
+        self.met: set[type] = set()
+        """Those whose methods are replaced."""
 
     def meet(self, kind: type) -> None:
         """Replace the methods of a class, unless that was done."""
-        if kind in self._met:
+        if kind in self.met:
             return
-        self._met.add(kind)
+        self.met.add(kind)
         self._patches += [
             Patch(kind, "create_task", self._when_task_is_made),
             Patch(kind, "call_exception_handler", self._before_handler),
@@ -65,22 +63,27 @@ class LoopClasses:
             patch.undo()
 
     def _when_task_is_made(self, original: Any) -> Any:
-        find, part = self._watched.get, self._part
+        find, part, owner_here = self._watched.get, self._part, current.get
 
         @functools.wraps(original)
         def create_task(loop: Any, coro: Any, **options: Any) -> Any:
             watched = find(id(loop))
             if watched is None or watched.is_ending or part.broken:
-                return original(loop, coro, **options)
-            owner = owner_now()
-            if options and "context" in options:
-                _hand_down(options["context"], owner)
-            task = original(loop, coro, **options)
+                return original(loop, coro, **options) if options else original(loop, coro)
+            owner = owner_here() or owner_now()
+            if options:  # to pass them on costs as much as all the rest
+                context = options.get("context")
+                if context is not None and context.get(current) is not owner:
+                    _hand_down(context, owner)
+                task = original(loop, coro, **options)
+            else:
+                task = original(loop, coro)
             try:
-                lines, name = (
-                    ((), "") if owner is None else (raw_lines_from(_getframe(1)), function_name(coro))
-                )
-                watched.births[id(task)] = ref(task), owner, lines, name
+                if owner is None:
+                    watched.births[id(task)] = ref(task), None, (), ""
+                else:
+                    lines = raw_lines_from(_getframe(1))
+                    watched.births[id(task)] = ref(task), owner, lines, function_name(coro)
             except Exception:  # noqa: BLE001 (the host must get its task: this is the boundary of Part, inlined)
                 part.fail()
             return task
@@ -106,7 +109,7 @@ class LoopClasses:
             if not (watched.is_ending or loop.is_running() or self._part.broken):
                 self._host.closing(loop)
             result = original(loop)
-            self._host.closed(watched)
+            self._watched.pop(id(loop), None)
             return result
 
         return close
@@ -114,7 +117,5 @@ class LoopClasses:
 
 def _hand_down(context: Any, owner: Any) -> None:
     """Let a context that was made elsewhere say whose its task is."""
-    if context is not None and context.get(current) is not owner:
-        # One that is entered already is no stranger's.
-        with contextlib.suppress(RuntimeError):
-            context.run(current.set, owner)
+    with contextlib.suppress(RuntimeError):  # one that is entered already is no stranger's
+        context.run(current.set, owner)

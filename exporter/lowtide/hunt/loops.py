@@ -30,6 +30,10 @@ class WatchedLoop:
         """Whether the last look was taken: what asyncio makes to shut the loop down is nobody's."""
         self._waits: dict[int, Wait] = {}
 
+    def has_tasks(self) -> bool:
+        """Say whether anything is pending: in nearly no loop that is about to be closed."""
+        return not self.loop.is_closed() and _has_tasks(self.loop)
+
     def live(self) -> list[Any]:
         """List the tasks that aren't done, but those in which a test runner runs tests."""
         if self.loop.is_closed():
@@ -70,7 +74,17 @@ if sys.version_info < (3, 14):
         tasks = [task for known in [*_TASKS.data] if (task := known()) is not None]
         return [task for task in (*tasks, *_EAGER) if task.get_loop() is loop and not task.done()]
 
+    def _has_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+        for known in [*_TASKS.data]:
+            task = known()
+            if task is not None and not task.done() and task.get_loop() is loop:
+                return True
+        return bool(_EAGER) and bool(_all_tasks(loop))
+
 else:
+
+    def _has_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+        return bool(asyncio.all_tasks(loop))
 
     def _all_tasks(loop: asyncio.AbstractEventLoop) -> list[Any]:
         return list(asyncio.all_tasks(loop))

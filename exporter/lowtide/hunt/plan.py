@@ -12,6 +12,8 @@ TIMEOUT = 10.0
 REPEAT = 5
 """Runs of a flow in a round, where nobody says: more if that many make every combination of random input."""
 MOST_COMBINATIONS = 60
+GIVEN_UP = "no end within"
+"""How the reason begins for which a run failed that was given up: the service may still be at work on it."""
 WEBSOCKET = "WEBSOCKET"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", WEBSOCKET)
 

@@ -4,8 +4,9 @@ A leak makes the test itself fail, as if its body had. Where the body failed by 
 stays and the report is a section of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,18 +21,17 @@ from lowtide.hunt.report import report
 from lowtide.hunt.watch import Watch
 from lowtide.quoting import quoted
 
+_NAME = "lowtide-items"
 _ALLOWED = ("ignore", "threads", "settle", "skip")
 
 
 class Checked:
     """One test that is checked; the value of the fixture ``lowtide``."""
 
-    __slots__ = ("_watch", "by_others", "is_over")
+    __slots__ = ("_watch",)
 
-    def __init__(self, watch: Watch, *, by_others: bool) -> None:
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self.by_others = by_others
-        self.is_over = False
 
     @property
     def has_leaks(self) -> bool:
@@ -52,28 +52,11 @@ class Checked:
         rules = self._watch.rules
         self._watch.rules = Rules({**rules.ignore, origin: reason}, rules.threads, rules.settle)
 
-    def begin(self) -> None:
-        """Watch the test from now on."""
-        self._watch.begin()
-
-    def end(self, *, check: bool) -> None:
-        """Watch it no more, after a last look; a second call does nothing."""
-        if self.is_over:
-            return
-        self.is_over = True
-        try:
-            if check:
-                self._watch.check()
-        finally:
-            self._watch.end()
-
-
-_KEY = pytest.StashKey[Checked]()
-
 
 def checked(item: pytest.Item) -> Checked:
-    """Return what is known of a test that is checked."""
-    return item.stash[_KEY]
+    """Return what is known of a test that is checked and runs now."""
+    items: Any = item.config.pluginmanager.get_plugin(_NAME)
+    return Checked(items.now[id(item)])
 
 
 class Items:
@@ -81,35 +64,48 @@ class Items:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         shared = _shared_rules(config)
-        self.rules = {item: rules for item in items if (rules := _rules(item, shared)) is not None}
+        self._items = items
+        # By id, because pytest hashes the name of an item to hash it; the items are kept, so that it stays their own.
+        self.rules = {id(item): rules for item in items if (rules := _rules(item, shared)) is not None}
+        self.now: dict[int, Watch] = {}
+        """The tests that run now, by id: only those, for a thousand would be work for the collector."""
         self._reruns = config.pluginmanager.hasplugin("rerunfailures")
-        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in self.rules):
+        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in items):
             import anyio._backends._asyncio  # noqa: F401 (its runner must be there to be told apart)
 
     @pytest.hookimpl
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
-        rules = self.rules.get(item)
+        rules = self.rules.get(id(item))
         if rules is None or (self._reruns and _is_run_by_others(item)):
             return None
-        hook = item.ihook  # found anew each time it is asked for
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        found = _begin(item, rules)
-        hooks.hold(held=nextitem in self.rules)
+        # Each is found anew whenever it is asked for.
+        hook, name, location = item.ihook, item.nodeid, item.location
+        hook.pytest_runtest_logstart(nodeid=name, location=location)
+        watch = self.begin(item, rules)
+        if hooks.is_held is not (id(nextitem) in self.rules):
+            hooks.hold(held=not hooks.is_held)
         try:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         except BaseException:
-            found.end(check=False)
+            del self.now[id(item)]
+            watch.end()
             raise
-        # Where a fixture of wider scope failed, the test's own teardown was never reached.
-        found.end(check=True)
-        if found.has_leaks:
-            reports = _with_leaks(item, found, reports)
+        watch.check_and_end()  # where a fixture of wider scope failed, the test's own teardown was never reached
+        if watch.leaks:
+            reports = _with_leaks(item, watch, reports)
         for each in reports:
             hook.pytest_runtest_logreport(report=each)
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        del item.stash[_KEY]  # a thousand of them would be work for the collector
+        hook.pytest_runtest_logfinish(nodeid=name, location=location)
+        del self.now[id(item)]
         return True
+
+    def begin(self, item: pytest.Item, rules: Rules) -> Watch:
+        """Watch a test, until its own fixtures are gone, and those of wider scope are not yet."""
+        watch = self.now[id(item)] = Watch(item.nodeid, rules)
+        item.teardown = partial(_teardown, item, item.teardown, watch)  # type: ignore[method-assign]
+        watch.begin()
+        return watch
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
@@ -131,30 +127,33 @@ class ItemsRunByOthers:
     What is left behind is an error of the test's teardown then.
     """
 
-    def __init__(self, rules: Mapping[pytest.Item, Rules]) -> None:
-        self._rules = rules
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._ours: set[int] = set()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
-        """Begin before the test's fixtures, unless we run it ourselves."""
-        found = item.stash.get(_KEY, None)
-        if item in self._rules and (found is None or found.is_over):
-            _begin(item, self._rules[item], by_others=True)
+        """Begin before the test's fixtures, unless the test is watched already."""
+        rules = self._items.rules.get(id(item))
+        if rules is not None and id(item) not in self._items.now:
+            self._ours.add(id(item))
+            self._items.begin(item, rules)
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
         """End, also where a fixture of wider scope failed and the test's own teardown is never reached."""
-        found = item.stash.get(_KEY, None)
-        if found is None or not found.by_others:
+        if id(item) not in self._ours:
             return (yield)
-        hooks.hold(held=nextitem in self._rules)
+        self._ours.remove(id(item))
+        watch = self._items.now.pop(id(item))
+        hooks.hold(held=id(nextitem) in self._items.rules)
         try:
             result = yield
         finally:
-            found.end(check=True)
-        if found.has_leaks:
-            pytest.fail(found.report(), pytrace=False)
+            watch.check_and_end()
+        if watch.leaks:
+            pytest.fail(report(watch.leaks), pytrace=False)
         return result
 
 
@@ -162,19 +161,12 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Begin to check these tests."""
     ours = Items(config, items)
     manager = config.pluginmanager
-    manager.register(ours, "lowtide-items")
+    manager.register(ours, _NAME)
     if any(
         not (each.wrapper or each.hookwrapper or each.plugin is ours or each.plugin_name == "runner")
         for each in config.hook.pytest_runtest_protocol.get_hookimpls()
     ):
-        manager.register(ItemsRunByOthers(ours.rules), "lowtide-items-run-by-others")
-
-
-def _begin(item: pytest.Item, rules: Rules, *, by_others: bool = False) -> Checked:
-    found = item.stash[_KEY] = Checked(Watch(item.nodeid, rules), by_others=by_others)
-    _check_behind_fixtures(item, found)
-    found.begin()
-    return found
+        manager.register(ItemsRunByOthers(ours), "lowtide-items-run-by-others")
 
 
 @contextmanager
@@ -187,25 +179,18 @@ def _nobody() -> Iterator[None]:
         current.set(before)
 
 
-def _check_behind_fixtures(item: pytest.Item, found: Checked) -> None:
+def _teardown(item: pytest.Item, original: Callable[[], None], watch: Watch) -> None:
     """Take the last look when the test's own fixtures are gone, and those of wider scope are not yet."""
-    original = item.teardown
-
-    def teardown() -> None:
-        del item.teardown
-        try:
-            original()
-        finally:
-            found.end(check=True)
-
-    item.teardown = teardown  # type: ignore[method-assign]
+    del item.teardown
+    try:
+        original()
+    finally:
+        watch.check_and_end()
 
 
-def _with_leaks(
-    item: pytest.Item, found: Checked, reports: list[pytest.TestReport]
-) -> list[pytest.TestReport]:
+def _with_leaks(item: pytest.Item, watch: Watch, reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
     """Make the body's report say what was left behind: as its failure, or beside its own."""
-    text = found.report()
+    text = report(watch.leaks)
     body = next((each for each in reports if each.when == "call"), reports[0])
     if not _has_ended_well(body):
         body.sections.append(("left behind", text))

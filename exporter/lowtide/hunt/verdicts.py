@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lowtide.hunt.plan import GIVEN_UP
 from lowtide.judge.evidence import Evidence
 from lowtide.publish.subject import Counts, Kind
 
@@ -47,6 +48,7 @@ class Leak:
     """One origin or thread name that a flow leaks. ``rounds`` are the growths, ``named`` the round that told.
 
     ``lost`` are tasks that the garbage collector destroyed when it was let; the others are held by something.
+    ``waited`` are the seconds that they were given to end behind the last flow, where nothing is proven.
     """
 
     thing: Thing
@@ -54,6 +56,7 @@ class Leak:
     named: int
     evidence: Evidence | None
     lost: int = 0
+    waited: float = 0.0
 
     @property
     def grown(self) -> int:
@@ -121,6 +124,11 @@ def grown(before: Counts, after: Counts, is_ignored: Callable[[Thing], bool]) ->
     return {thing: more for thing, more in differences.items() if more > 0 and not is_ignored(thing)}
 
 
+def given_up(failures: Mapping[str, int]) -> int:
+    """Count the runs of a round that were given up before they ended."""
+    return sum(count for why, count in failures.items() if why.startswith(GIVEN_UP))
+
+
 def suspects(rounds: Sequence[Round]) -> set[Thing]:
     """List what grew in every round, or is proven to be stuck for ever in any."""
     if not rounds:
@@ -153,6 +161,11 @@ def leaks(rounds: Sequence[Round], lost: Mapping[Thing, int]) -> tuple[Leak, ...
         )
         for thing in sorted(suspects(rounds), key=title)
     )
+
+
+def growth_by_round(found: Sequence[Leak], rounds: int) -> tuple[int, ...]:
+    """Add up by how much all leaks of a flow grew in each of its rounds."""
+    return tuple(sum(leak.rounds[number] for leak in found) for number in range(rounds))
 
 
 def _is_proof(one: Round, thing: Thing) -> bool:

@@ -18,7 +18,6 @@ from lowtide.hunt.leaks import (
     Wait,
     destroyed_leak,
     origin_of,
-    task_leaks,
     unproven_task_leaks,
 )
 from lowtide.hunt.loops import WatchedLoop
@@ -37,7 +36,7 @@ class Watch:
     ``begin`` and ``end`` belong to one thread and context.
     """
 
-    __slots__ = ("_before", "_told", "leaks", "owner", "rules")
+    __slots__ = ("_before", "_is_over", "_told", "leaks", "owner", "rules")
 
     def __init__(self, name: str, rules: Rules) -> None:
         self.rules = rules
@@ -45,6 +44,7 @@ class Watch:
         self.leaks: list[Leak] = []
         self._told: dict[int, tuple[ref[Any], int]] = {}
         self._before: WeakSet[asyncio.Task[Any]] | None = None
+        self._is_over = False
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -52,16 +52,20 @@ class Watch:
         running = asyncio._get_running_loop()  # noqa: SLF001 (public, but for its name)
         if running is not None:
             hooks.enter(running, None)
-        for watched in hooks.loops():
-            self._before = self._before or WeakSet()
-            self._before.update(asyncio.all_tasks(watched.loop))
+        if hooks.watched:
+            self._before = WeakSet()
+            for watched in hooks.loops():
+                self._before.update(asyncio.all_tasks(watched.loop))
         current.set(self.owner)
 
     def end(self) -> None:
-        """Watch no more, and put everything back."""
+        """Watch no more, and put everything back; a second call does nothing."""
+        if self._is_over:
+            return
+        self._is_over = True
         if current.get() is self.owner:
             current.set(self.owner.parent)
-        is_broken = hooks.is_broken()
+        is_broken = hooks.part.broken
         hooks.remove(self)
         if is_broken:  # a check that sees nothing must not pass
             raise RuntimeError(
@@ -74,12 +78,23 @@ class Watch:
         Blocks. In a thread whose loop is running nothing can settle, so what is pending there is left behind.
         """
         for watched in hooks.loops():
-            self._check(watched, within=True)
+            if watched.has_tasks():
+                self._check(watched, within=True)
         if not self._threads_left():
             return
         if asyncio._get_running_loop() is None:  # noqa: SLF001 (public, but for its name)
             wait(self._threads_left, self.rules.settle)
         self._take_threads()
+
+    def check_and_end(self) -> None:
+        """Take the last look, unless that was done, and watch no more."""
+        if self._is_over:
+            return
+        try:
+            if hooks.watched or births.known_threads:  # nearly never: its loops were looked at and are closed
+                self.check()
+        finally:
+            self.end()
 
     async def check_running(self) -> None:
         """Look at the running loop and at threads, while the loop runs on."""
@@ -152,6 +167,9 @@ class Watch:
         tasks = self._left(watched, within)
         if not tasks:
             return
+        # Not before: to import makes garbage enough for a collection, which may take the very tasks.
+        from lowtide.hunt.stranded import task_leaks
+
         noted = [watched.birth(task) for task in tasks]
         found = task_leaks(tasks, noted) if ask else unproven_task_leaks(tasks, noted)
         for index, leak in enumerate(found):
