@@ -31,7 +31,7 @@ def flows(tmp_path):
 
 def test_the_routes_of_an_application_become_flows(flows):
     found = flows(from_application(application()))
-    assert len(found) == 14
+    assert len(found) == 15
     assert found["POST /seen/{code}"].random == {"code": {"example": 1.0}}
 
 
@@ -48,7 +48,7 @@ class Described:
 
 def test_an_application_that_describes_itself_is_read_in_process(flows):
     assert list(flows(from_service(Described()))) == ["GET /a"]
-    assert len(from_service(application())) == 14
+    assert len(from_service(application())) == 15
 
 
 def test_one_that_does_not_is_an_error_that_says_what_to_do():
