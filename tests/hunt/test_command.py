@@ -67,7 +67,7 @@ def test_what_is_wrong_is_one_line_on_stderr(file, capsys, arguments, why):
 def test_discover_writes_a_file_that_an_audit_can_run(tmp_path, capsys):
     path = tmp_path / "new.yaml"
     assert main(["audit", str(path), "--discover=tests.hunt.services:application"]) == 0
-    assert "14 flows" in capsys.readouterr().out
+    assert "15 flows" in capsys.readouterr().out
     assert main(["audit", str(path), "--only=/clean", "--rounds=1"]) == 0
 
 
