@@ -1,4 +1,4 @@
-"""Services of shapes that one does not think of at first; no rule was written with one of them in mind."""
+"""Services of shapes that one does not think of at first. Some rules were mended since for what they showed."""
 
 import numpy as np
 
