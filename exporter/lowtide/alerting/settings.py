@@ -144,9 +144,7 @@ SETTINGS = (
     Setting("stray_floor", "5", "stray tasks of a flow that make a ticket", _number(1)),
     Setting("aged_floor", "20", "aged tasks kept in three days that make a ticket", _number(1)),
     Setting("aged_floor_fast", "200", "aged tasks kept in ten hours that make a ticket", _number(20)),
-    Setting(
-        "aged_floor_process", "100", "the same in each process, to count while the load rises", _number(20)
-    ),
+    Setting("aged_floor_each", "100", "the same in each process, to count while the load rises", _number(20)),
     Setting("ended_share", "0.3", "share of strays that may end, and it is still a leak", _number(0, 1)),
     Setting(
         "ended_share_aged", "0.1", "share of aged tasks that may end, and it is still a leak", _number(0, 1)
