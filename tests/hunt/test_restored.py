@@ -133,7 +133,8 @@ def test_a_class_of_loops_has_its_own_methods_back_and_inherits_those_that_it_in
     assert dict(vars(Loop)) == before
 
 
-def test_a_leak_in_a_loop_whose_class_calls_the_class_above_is_told_once():
+@pytest.mark.parametrize("collect", [gc.disable, gc.collect], ids=["left behind", "destroyed"])
+def test_a_leak_in_a_loop_whose_class_calls_the_class_above_is_told_once(collect):
     class Loop(asyncio.SelectorEventLoop):
         def create_task(self, coro, **options):
             return super().create_task(coro, **options)
@@ -149,10 +150,14 @@ def test_a_leak_in_a_loop_whose_class_calls_the_class_above_is_told_once():
             asyncio.run(asyncio.sleep(0))  # meets the class above
             loop = Loop()
             loop.run_until_complete(main())
+            collect()
             loop.close()
 
-    with pytest.raises(lowtide.LeakError) as caught:
-        body()
+    try:
+        with pytest.raises(lowtide.LeakError) as caught:
+            body()
+    finally:
+        gc.enable()
     (leak,) = caught.value.leaks
     assert leak.made_at[0].function.endswith("<locals>.main")
 

@@ -45,6 +45,8 @@ class LoopClasses:
         self._patches: list[Patch] = []
         self.met: set[type] = set()
         """Those whose methods are replaced."""
+        self._handled: set[int] = set()
+        """The contexts that handlers are at, by id: one may call that of the class above, which is ours, too."""
 
     def meet(self, kind: type) -> None:
         """Replace the methods of a class, unless that was done."""
@@ -94,9 +96,15 @@ class LoopClasses:
         @functools.wraps(original)
         def call_exception_handler(loop: Any, context: dict[str, Any]) -> Any:
             watched = self._watched.get(id(loop))
-            if watched is not None and context.get("message") == DESTROYED and "task" in context:
-                self._part.attempt(self._host.destroyed, watched, context["task"])
-            return original(loop, context)
+            if watched is None or context.get("message") != DESTROYED or id(context) in self._handled:
+                return original(loop, context)
+            self._handled.add(id(context))
+            try:
+                if "task" in context:
+                    self._part.attempt(self._host.destroyed, watched, context["task"])
+                return original(loop, context)
+            finally:
+                self._handled.discard(id(context))
 
         return call_exception_handler
 
