@@ -173,6 +173,16 @@ def test_no_routes_are_an_error():
             {"servers": [{"url": "/{base}", "variables": {"base": {"default": "v3"}}}]},
             "http://shop:8080/v3",
         ),
+        (
+            "http://shop:8080/openapi.json",
+            {"servers": [{"url": "/{base}v3", "variables": {"base": None}}]},
+            "http://shop:8080/v3",
+        ),
+        (
+            "http://shop:8080/openapi.json",
+            {"servers": [{"url": "/v3", "variables": ["base"]}]},
+            "http://shop:8080/v3",
+        ),
         ("http://shop:8080/swagger.json", {"swagger": "2.0", "basePath": "/v4"}, "http://shop:8080/v4"),
         ("openapi.json", {"servers": [{"url": "http://localhost:9000/v5"}]}, "http://localhost:9000/v5"),
         ("openapi.json", {"servers": [{"url": "https://prod.example"}]}, "http://127.0.0.1:8080"),

@@ -109,8 +109,10 @@ def base_url(document_url: str, document: Mapping[str, Any]) -> str:
     servers = document.get("servers")
     server = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
     named = str(server.get("url") or document.get("basePath") or "")
-    for name, variable in (server.get("variables") or {}).items():
-        named = named.replace(f"{{{name}}}", str(variable.get("default", "")))
+    variables = server.get("variables")
+    for name, variable in variables.items() if isinstance(variables, Mapping) else ():
+        default = variable.get("default", "") if isinstance(variable, Mapping) else ""
+        named = named.replace(f"{{{name}}}", str(default))
     here, there = urlsplit(document_url), urlsplit(named)
     if here.netloc:
         origin = f"{here.scheme}://{here.netloc}"
