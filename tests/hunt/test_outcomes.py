@@ -150,3 +150,28 @@ def test_a_leak_is_an_error_of_the_teardown_where_another_plugin_runs_the_test(s
     )
     suite(LEAK + "def test_it():\n    leave()\n").assert_outcomes(passed=2, errors=2)
     suite("def test_it():\n    pass\n").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_the_traceback_of_a_fixture_that_fails_is_as_without_the_plugin(suite, pytester, scope):
+    pytester.makeconftest(f"""
+import pytest
+
+@pytest.fixture(scope="{scope}")
+def broken():
+    raise ValueError("no database")
+""")
+    code = """
+def test_it(broken):
+    pass
+"""
+    alone, checked = (
+        [
+            line
+            for line in suite(code, *options).outlines
+            if line.startswith(("E ", "conftest", ">", "/", "."))
+        ]
+        for options in (["-p", "no:lowtide"], ["--lowtide"])
+    )
+    assert checked == alone
+    assert any("no database" in line for line in checked)

@@ -33,6 +33,7 @@ def _state():
         list(gc.callbacks),
         gc.isenabled(),
         births.current.get(),
+        pytest.FixtureDef.execute,
     ]
 
 

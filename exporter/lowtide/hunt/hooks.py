@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 from lowtide.hunt.births import Birth, Owner, current, forget_threads, lines_from, note_thread, owner_now
 from lowtide.hunt.leaks import Wait
 from lowtide.hunt.loop_classes import LoopClasses
-from lowtide.hunt.loops import WatchedLoop
+from lowtide.hunt.loops import WatchedLoop, has_tasks
 from lowtide.hunt.patches import Patch
 from lowtide.record.part import Part
 
@@ -36,9 +36,7 @@ _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the
 
 
 class Watcher(Protocol):
-    """Who is told. Called in the thread in which it happens."""
-
-    owner: Owner
+    """Who is told, an ``Owner``. Called in the thread in which it happens."""
 
     def closing(self, loop: WatchedLoop) -> None:
         """Take a last look at a loop that is about to be emptied or closed."""
@@ -51,7 +49,8 @@ class Hooks:
     """The hooks of this process. ``add`` and ``remove`` are for the thread that runs the tests."""
 
     def __init__(self) -> None:
-        self._watchers: tuple[Watcher, ...] = ()
+        self._watchers: list[Any] = []
+        """Who is told, the innermost last."""
         self.watched: dict[int, WatchedLoop] = {}
         """The loops that are not closed, by id, but those that somebody closed past our hook."""
         self._seen: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
@@ -76,15 +75,12 @@ class Hooks:
         """Tell one more, the innermost."""
         if not self._patches:
             self._install()
-        self._watchers = (watcher, *self._watchers)
+        self._watchers.append(watcher)
 
     def remove(self, watcher: Watcher) -> None:
         """Tell it no more. Behind the last, everything is put back."""
-        if self._watchers and self._watchers[0] is watcher:  # nearly always
-            self._watchers = self._watchers[1:]
-        else:
-            self._watchers = tuple(each for each in self._watchers if each is not watcher)
-        if not self._watchers and not self.is_held:
+        self._watchers.remove(watcher)
+        if not self.is_held and not self._watchers:
             self._uninstall()
 
     def loops(self) -> list[WatchedLoop]:
@@ -108,8 +104,8 @@ class Hooks:
     def destroyed(self, watched: WatchedLoop, task: Any) -> None:
         """Tell the innermost watch that it is of."""
         birth = watched.birth(task)
-        for watcher in self._watchers:
-            if birth.owner is not None and birth.owner.is_within(watcher.owner):
+        for watcher in reversed([*self._watchers]):
+            if birth.owner is not None and birth.owner.is_within(watcher):
                 watcher.destroyed(task, birth, watched.wait(task))
                 return
 
@@ -118,8 +114,8 @@ class Hooks:
         watched = self.watched.get(id(loop))
         if watched is None or watched.loop is not loop or loop.is_closed():
             return
-        if watched.has_tasks():  # nearly never
-            for watcher in self._watchers:
+        if has_tasks(loop):  # nearly never
+            for watcher in reversed([*self._watchers]):
                 watcher.closing(watched)
         watched.is_ending = True
 
@@ -172,10 +168,15 @@ class Hooks:
                 self.part.attempt(watched.note_waits, most)
 
     def _when_made(self, original: Any) -> Any:
+        watched, met, owner_here = self.watched, self._classes.met, current.get
+
         @functools.wraps(original)
         def made(loop: Any, *args: Any, **kwargs: Any) -> None:
             original(loop, *args, **kwargs)
-            self.part.attempt(self.enter, loop, current.get() or owner_now())
+            if type(loop) in met and id(loop) not in watched:  # as ``enter`` does, at a third of its time
+                watched[id(loop)] = WatchedLoop(loop, owner_here() or owner_now())
+            else:
+                self.part.attempt(self.enter, loop, owner_here() or owner_now())
 
         return made
 
@@ -196,9 +197,8 @@ class Hooks:
         def _lazy_init(runner: Any) -> None:
             was_there = runner._loop is not None  # noqa: SLF001
             original(runner)
-            if id(runner._loop) not in watched:  # noqa: SLF001
-                owner = None if was_there else self.part.attempt(owner_now)
-                self.part.attempt(self.enter, runner._loop, owner)  # noqa: SLF001
+            if not was_there and id(runner._loop) not in watched:  # noqa: SLF001
+                self.part.attempt(lambda: self.enter(runner._loop, owner_now()))  # noqa: SLF001
 
         return _lazy_init
 

@@ -70,7 +70,7 @@ class LoopClasses:
         @functools.wraps(original)
         def create_task(loop: Any, coro: Any, **options: Any) -> Any:
             watched = find(id(loop))
-            if watched is None or watched.is_ending or part.broken:
+            if watched is None or watched.is_ending:
                 return original(loop, coro, **options) if options else original(loop, coro)
             owner = owner_here() or owner_now()
             if options:  # to pass them on costs as much as all the rest
@@ -87,7 +87,8 @@ class LoopClasses:
                     lines = raw_lines_from(_getframe(1))
                     watched.births[id(task)] = ref(task), owner, lines, function_name(coro)
             except Exception:  # noqa: BLE001 (the host must get its task: this is the boundary of Part, inlined)
-                part.fail()
+                if not part.broken:
+                    part.fail()
             return task
 
         return create_task

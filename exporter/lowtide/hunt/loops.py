@@ -28,11 +28,7 @@ class WatchedLoop:
         """By the task's id; written where tasks are made."""
         self.is_ending = False
         """Whether the last look was taken: what asyncio makes to shut the loop down is nobody's."""
-        self._waits: dict[int, Wait] = {}
-
-    def has_tasks(self) -> bool:
-        """Say whether anything is pending: in nearly no loop that is about to be closed."""
-        return not self.loop.is_closed() and _has_tasks(self.loop)
+        self._waits: dict[int, Wait] | None = None
 
     def live(self) -> list[Any]:
         """List the tasks that aren't done, but those in which a test runner runs tests."""
@@ -59,7 +55,7 @@ class WatchedLoop:
 
     def wait(self, task: Any) -> Wait | None:
         """Tell where a task that is being destroyed waited, if that was noted."""
-        return self._waits.get(id(task))
+        return self._waits.get(id(task)) if self._waits else None
 
 
 if sys.version_info < (3, 14):
@@ -74,7 +70,8 @@ if sys.version_info < (3, 14):
         tasks = [task for known in [*_TASKS.data] if (task := known()) is not None]
         return [task for task in (*tasks, *_EAGER) if task.get_loop() is loop and not task.done()]
 
-    def _has_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+    def has_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether anything is pending: in nearly no loop that is about to be closed."""
         for known in [*_TASKS.data]:
             task = known()
             if task is not None and not task.done() and task.get_loop() is loop:
@@ -83,7 +80,8 @@ if sys.version_info < (3, 14):
 
 else:
 
-    def _has_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+    def has_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether anything is pending: in nearly no loop that is about to be closed."""
         return bool(asyncio.all_tasks(loop))
 
     def _all_tasks(loop: asyncio.AbstractEventLoop) -> list[Any]:

@@ -44,7 +44,7 @@ class no_leaks:  # noqa: N801 (used like contextlib's suppress)
     def __enter__(self) -> None:
         if self._watch is not None:
             raise RuntimeError("no_leaks() is in use already: call it once for each with statement")
-        self._watch = Watch("no_leaks()", self._rules)
+        self._watch = Watch(self._rules)
         self._watch.begin()
 
     def __exit__(

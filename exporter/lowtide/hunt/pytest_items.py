@@ -4,9 +4,8 @@ A leak makes the test itself fail, as if its body had. Where the body failed by 
 stays and the report is a section of it.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from lowtide.hunt.births import current
 from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules, parse_entries
 from lowtide.hunt.leaks import Leak
+from lowtide.hunt.patches import Patch
 from lowtide.hunt.pytest_plugin import MARK
 from lowtide.hunt.report import report
 from lowtide.hunt.watch import Watch
@@ -83,7 +83,7 @@ class Items:
         hook, name, location = item.ihook, item.nodeid, item.location
         hook.pytest_runtest_logstart(nodeid=name, location=location)
         watch = self.begin(item, rules)
-        if hooks.is_held is not (id(nextitem) in self.rules):
+        if (id(nextitem) in self.rules) is not hooks.is_held:
             hooks.hold(held=not hooks.is_held)
         try:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -91,29 +91,25 @@ class Items:
             del self.now[id(item)]
             watch.end()
             raise
-        watch.check_and_end()  # where a fixture of wider scope failed, the test's own teardown was never reached
+        if (
+            not watch.is_over
+        ):  # where a fixture of wider scope failed, the test's own teardown was never reached
+            watch.check_and_end()
         if watch.leaks:
             reports = _with_leaks(item, watch, reports)
+        log = hook.pytest_runtest_logreport
         for each in reports:
-            hook.pytest_runtest_logreport(report=each)
+            log(report=each)
         hook.pytest_runtest_logfinish(nodeid=name, location=location)
         del self.now[id(item)]
         return True
 
     def begin(self, item: pytest.Item, rules: Rules) -> Watch:
         """Watch a test, until its own fixtures are gone, and those of wider scope are not yet."""
-        watch = self.now[id(item)] = Watch(item.nodeid, rules)
-        item.teardown = partial(_teardown, item, item.teardown, watch)  # type: ignore[method-assign]
+        watch = self.now[id(item)] = Watch(rules)
+        item.teardown = functools.partial(_teardown, item, item.teardown, watch)  # type: ignore[method-assign]
         watch.begin()
         return watch
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
-        """Let what a fixture of wider scope makes be nobody's."""
-        if fixturedef.scope == "function":
-            return (yield)
-        with _nobody():
-            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -162,6 +158,7 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     ours = Items(config, items)
     manager = config.pluginmanager
     manager.register(ours, _NAME)
+    config.add_cleanup(Patch(pytest.FixtureDef, "execute", _by_nobody).undo)
     if any(
         not (each.wrapper or each.hookwrapper or each.plugin is ours or each.plugin_name == "runner")
         for each in config.hook.pytest_runtest_protocol.get_hookimpls()
@@ -169,14 +166,25 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         manager.register(ItemsRunByOthers(ours), "lowtide-items-run-by-others")
 
 
-@contextmanager
-def _nobody() -> Iterator[None]:
-    before = current.get()
-    current.set(None)
-    try:
-        yield
-    finally:
-        current.set(before)
+def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let what a fixture of wider scope makes be nobody's.
+
+    A hook around each fixture would cost a test twice as much, and nearly all fixtures are of one test only.
+    """
+
+    @functools.wraps(original)
+    def execute(fixture: pytest.FixtureDef[Any], request: Any) -> Any:
+        __tracebackhide__ = True
+        if fixture.scope == "function":
+            return original(fixture, request)
+        before = current.get()
+        current.set(None)
+        try:
+            return original(fixture, request)
+        finally:
+            current.set(before)
+
+    return execute
 
 
 def _teardown(item: pytest.Item, original: Callable[[], None], watch: Watch) -> None:

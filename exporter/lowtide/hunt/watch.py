@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakSet, ref
 
 from lowtide.hunt import births
-from lowtide.hunt.births import Birth, Owner, current
+from lowtide.hunt.births import Birth, Owner, current, known_threads
 from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules
 from lowtide.hunt.leaks import (
@@ -20,7 +20,7 @@ from lowtide.hunt.leaks import (
     origin_of,
     unproven_task_leaks,
 )
-from lowtide.hunt.loops import WatchedLoop
+from lowtide.hunt.loops import WatchedLoop, has_tasks
 from lowtide.hunt.patience import settled, wait
 from lowtide.hunt.threads import is_idle, thread_function, thread_leak
 from lowtide.record.threads import OWN
@@ -29,22 +29,22 @@ _IN_OTHER_THREAD = 10.0
 """Seconds beyond the settling that a loop in another thread gets, before it is judged without being asked."""
 
 
-class Watch:
+class Watch(Owner):
     """Watches tasks and threads from ``begin`` to ``end``; what was left behind is in ``leaks``.
 
     What is made in the context in which ``begin`` was called, and in contexts copied from it, is this watch's.
     ``begin`` and ``end`` belong to one thread and context.
     """
 
-    __slots__ = ("_before", "_is_over", "_told", "leaks", "owner", "rules")
+    __slots__ = ("_before", "_told", "is_over", "leaks", "rules")
 
-    def __init__(self, name: str, rules: Rules) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self.parent = current.get()  # as Owner does, without a call of it for each test
         self.rules = rules
-        self.owner = Owner(name, current.get())
         self.leaks: list[Leak] = []
-        self._told: dict[int, tuple[ref[Any], int]] = {}
+        self._told: dict[int, tuple[ref[Any], int]] | None = None
         self._before: WeakSet[asyncio.Task[Any]] | None = None
-        self._is_over = False
+        self.is_over = False
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -56,15 +56,15 @@ class Watch:
             self._before = WeakSet()
             for watched in hooks.loops():
                 self._before.update(asyncio.all_tasks(watched.loop))
-        current.set(self.owner)
+        current.set(self)
 
     def end(self) -> None:
         """Watch no more, and put everything back; a second call does nothing."""
-        if self._is_over:
+        if self.is_over:
             return
-        self._is_over = True
-        if current.get() is self.owner:
-            current.set(self.owner.parent)
+        self.is_over = True
+        if current.get() is self:
+            current.set(self.parent)
         is_broken = hooks.part.broken
         hooks.remove(self)
         if is_broken:  # a check that sees nothing must not pass
@@ -78,7 +78,7 @@ class Watch:
         Blocks. In a thread whose loop is running nothing can settle, so what is pending there is left behind.
         """
         for watched in hooks.loops():
-            if watched.has_tasks():
+            if has_tasks(watched.loop):
                 self._check(watched, within=True)
         if not self._threads_left():
             return
@@ -88,10 +88,10 @@ class Watch:
 
     def check_and_end(self) -> None:
         """Take the last look, unless that was done, and watch no more."""
-        if self._is_over:
+        if self.is_over:
             return
         try:
-            if hooks.watched or births.known_threads:  # nearly never: its loops were looked at and are closed
+            if hooks.watched or known_threads:  # nearly never: its loops were looked at and are closed
                 self.check()
         finally:
             self.end()
@@ -117,7 +117,7 @@ class Watch:
 
     def destroyed(self, task: Any, birth: Birth, wait: Wait | None) -> None:
         """Note a pending task that is being destroyed."""
-        reference, index = self._told.get(id(task), (None, 0))
+        reference, index = self._told.get(id(task), (None, 0)) if self._told else (None, 0)
         if reference is not None and reference() in (task, None):
             leak = self.leaks[index]
             self.leaks[index] = replace(leak, state=f"{leak.state}; {HELD_BY_NOTHING}")
@@ -149,7 +149,7 @@ class Watch:
 
     def _is_left(self, task: Any, birth: Birth, within: bool) -> bool:
         owner = birth.owner
-        if owner is None or not (owner is self.owner or (within and owner.is_within(self.owner))):
+        if owner is None or not (owner is self or (within and owner.is_within(self))):
             return False
         if (self._before and task in self._before) or self._has_told(task):
             return False
@@ -179,11 +179,13 @@ class Watch:
             gc.collect()
 
     def _tell(self, thing: Any, leak: Leak) -> None:
+        if self._told is None:
+            self._told = {}
         self._told[id(thing)] = ref(thing), len(self.leaks)
         self.leaks.append(leak)
 
     def _has_told(self, thing: Any) -> bool:
-        known = self._told.get(id(thing))
+        known = self._told.get(id(thing)) if self._told else None
         return known is not None and known[0]() is thing
 
     def _threads_left(self) -> list[tuple[threading.Thread, Birth]]:
@@ -192,13 +194,13 @@ class Watch:
         )
 
     def _is_thread_left(self, thread: threading.Thread, birth: Birth) -> bool:
-        if birth.owner is None or not birth.owner.is_within(self.owner):
+        if birth.owner is None or not birth.owner.is_within(self):
             return False
         if thread in OWN or thread is threading.current_thread() or self._has_told(thread):
             return False
         if self.rules.ignores(thread.name, thread_function(thread), birth.spawner):
             return False
-        return not (is_idle(thread) and hooks.is_of_other_loop(thread, self.owner))
+        return not (is_idle(thread) and hooks.is_of_other_loop(thread, self))
 
     def _take_threads(self) -> None:
         for thread, birth in self._threads_left():

@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-logger = logging.getLogger("lowtide")
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -32,6 +30,7 @@ class Part:
     def fail(self) -> None:
         """Turn the part off because of the exception that is being handled."""
         self.broken = True
-        logger.exception(  # noqa: LOG004 (called while it is handled)
+        # The logger is made here: pytest, for one, walks through all loggers that there are, six times a test.
+        logging.getLogger("lowtide").exception(  # noqa: LOG004 (called while it is handled)
             "the part %r of lowtide failed and is off until the process restarts", self.name
         )
