@@ -34,6 +34,19 @@ def test_checking_tests_imports_no_proof_before_something_is_left_behind():
         assert f"'{heavy}'" not in begun
 
 
+def test_the_proof_reads_no_files_of_its_own_when_it_is_imported():
+    """It is imported while a loop runs, where a tool such as blockbuster raises at a call that may block."""
+    program = """
+import os, sys
+import lowtide.hunt.pytest_items, lowtide.hunt.watch
+os.readlink = os.stat = os.lstat = os.path.realpath = os.path.exists = None  # as importlib doesn't ask them
+import lowtide.hunt.stranded
+print("sysconfig" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
 def test_the_hooks_are_registered_only_where_a_test_asks(suite, pytester):
     pytester.makeconftest(
         "def pytest_runtest_setup(item):\n    print('items:', item.config.pluginmanager.hasplugin('lowtide-items'))\n"

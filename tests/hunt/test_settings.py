@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lowtide.hunt.ignores import Rules, parse_entries
+from lowtide.hunt.ignores import KEPT, Rules, parse_entries
 
 LEAK = """
 def leave():
@@ -175,6 +175,11 @@ def test_entries_are_read_with_colons_on_both_sides():
     }
 
 
-def test_rules_without_entries_ignore_nothing():
+def test_what_libraries_keep_on_purpose_is_ignored_with_a_reason_beside_the_user_s_own():
+    for rules in (Rules(), Rules({"a:b": "known"})):
+        assert all(rules.ignores(name) and rules.ignore[name].strip() for name in KEPT)
+
+
+def test_rules_without_entries_ignore_nothing_else():
     assert not Rules().ignores("a:b")
     assert Rules({"a:*": "known"}).ignores("x:y", "a:b")

@@ -14,13 +14,24 @@ from lowtide.quoting import quoted
 _COLON = re.compile(r":\s+")
 
 
+KEPT = {
+    "trio._core._thread_cache:WorkerThread._work": "idle: trio keeps it for 10 s, for any run of the process",
+    "anyio._backends._asyncio:_shutdown_process_pool_on_exit": "ends anyio's worker processes when its loop ends",
+}
+"""What libraries keep on purpose until the loop or the process ends, and no user could end sooner.
+
+A thread of trio's is called so only while it waits for work, see ``thread_function``.
+"""
 _LONGEST = 3600
 """Seconds of settling that are taken for seconds: who writes more means milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a watch goes by: what may be left, whether threads count, and how long to settle in seconds."""
+    """What a watch goes by: what may be left, whether threads count, and how long to settle in seconds.
+
+    What is ``KEPT`` may always be left.
+    """
 
     ignore: Mapping[str, str] = field(default_factory=dict)
     threads: bool = True
@@ -29,6 +40,7 @@ class Rules:
     def __post_init__(self) -> None:
         """Raise ValueError that names the argument, its value and what it should be."""
         _check_ignore(self.ignore)
+        object.__setattr__(self, "ignore", {**KEPT, **self.ignore})
         if type(self.threads) is not bool:
             raise ValueError(f"threads should be True or False, is {quoted(self.threads)}")
         if type(self.settle) not in {int, float} or not 0 <= self.settle <= _LONGEST:

@@ -14,7 +14,7 @@ Two things are no way to wake a task, and nothing else is left out:
 """
 
 import gc
-import sysconfig
+import sys
 import weakref
 from asyncio import AbstractEventLoop
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,8 @@ WAKEABLE = "wakeable"
 UNKNOWN = "unknown"
 
 # Free-threaded builds count references in two halves, and defer some, even when the lock is switched on.
-EXACT_COUNTS = not sysconfig.get_config_var("Py_GIL_DISABLED")
+# Their ABI says so; sysconfig would read files, and a proof is imported while a loop runs.
+EXACT_COUNTS = "t" not in sys.abiflags
 
 
 @dataclass(slots=True)
