@@ -38,8 +38,8 @@ WAKEABLE = "wakeable"
 UNKNOWN = "unknown"
 
 # Free-threaded builds count references in two halves, and defer some, even when the lock is switched on.
-# Their ABI says so; sysconfig would read files, and a proof is imported while a loop runs.
-EXACT_COUNTS = "t" not in sys.abiflags
+# Their version says so, on every system; sysconfig would read files, and a proof is imported while a loop runs.
+EXACT_COUNTS = "free-threading" not in sys.version
 
 
 @dataclass(slots=True)
