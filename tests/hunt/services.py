@@ -273,6 +273,36 @@ async def _leak_for_ever(_):
     task.cancel()
 
 
+def can_be_shut_down():
+    async def cancel(_):
+        for task in asyncio.all_tasks():
+            task.cancel()
+        return web.Response()
+
+    async def leave(_):
+        raise web.GracefulExit
+
+    app = web.Application()
+    app.router.add_post("/shutdown", cancel)
+    app.router.add_post("/exit", leave)
+    app.router.add_get("/clean", clean)
+    return app
+
+
+async def opened_in_a_loop():
+    """Make an application and what belongs to its loop, as ``web.run_app`` awaits it."""
+    loop = asyncio.get_running_loop()
+    opened = loop.create_future()
+    loop.call_soon(opened.set_result, "open")
+
+    async def database(_):
+        return web.Response(text=await opened)
+
+    app = web.Application()
+    app.router.add_get("/clean", database)
+    return app
+
+
 def leaks_by_itself():
     app = application()
     app.cleanup_ctx.append(_leak_for_ever)

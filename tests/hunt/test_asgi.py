@@ -6,7 +6,7 @@ import json
 import pytest
 from aiohttp import ClientError, ClientSession, WSServerHandshakeError
 from lowtide.hunt.plan import Plan, Request
-from lowtide.hunt.serving import loaded, serving
+from lowtide.hunt.serving import loaded, made, serving
 from lowtide.hunt.session import Session
 
 from tests.hunt import services
@@ -14,7 +14,7 @@ from tests.hunt import services
 
 def served(client, target="tests.hunt.services:asgi"):
     async def main():
-        async with serving(loaded(target)) as url, ClientSession(url) as session:
+        async with serving(await loaded(target, made(target))) as url, ClientSession(url) as session:
             return await client(session)
 
     return asyncio.run(main())

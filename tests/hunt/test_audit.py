@@ -204,6 +204,19 @@ def test_collections_that_were_off_stay_off():
         gc.enable()
 
 
+def test_what_a_coroutine_function_opens_for_its_application_belongs_to_the_loop_that_serves_it():
+    found = Session(Plan(service="tests.hunt.services:opened_in_a_loop", flows=(get("clean"),))).run()
+    assert [flow.verdict for flow in found.flows] == ["clean"]
+
+
+@pytest.mark.parametrize("path", ["/shutdown", "/exit"])
+def test_a_service_that_a_flow_shuts_down_is_an_error_that_says_so(path):
+    flow = Request(name="end it", method="POST", path=path, repeat=1)
+    plan = Plan(service="tests.hunt.services:can_be_shut_down", rounds=1, flows=(flow,))
+    with pytest.raises(RuntimeError, match="ended itself, at 'warming up': leave out the flow"):
+        Session(plan).run()
+
+
 def test_calls_need_no_service():
     plan = Plan(
         rounds=1, flows=(Call(name="call", function="tests.hunt.services:call_leaks", args={"name": "x"}),)

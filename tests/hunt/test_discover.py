@@ -5,14 +5,14 @@ import json
 import pytest
 from aiohttp import web
 from lowtide.hunt.discover import (
-    asks_for_credentials,
+    Route,
     base_url,
     fetched,
     from_application,
     from_openapi,
     from_service,
-    written,
 )
+from lowtide.hunt.draft import written
 from lowtide.hunt.flowfile import read
 
 from tests.hunt import services
@@ -60,6 +60,30 @@ def test_applications_inside_an_application_are_found_too(flows):
     outer = web.Application()
     outer.add_subapp("/shop", application())
     assert "GET /shop/clean" in flows(from_application(outer))
+
+
+def test_a_route_without_a_path_is_the_root_and_what_deletes_comes_last(flows):
+    app = web.Application()
+    app.router.add_delete("/a", services.clean)
+    app.router.add_get("", services.clean)
+    app.router.add_get("/", services.clean)
+    app.router.add_get("/a", services.clean)
+    assert list(flows(from_application(app))) == ["GET /", "GET /a", "DELETE /a"]
+
+
+@pytest.mark.parametrize("path", ["/v2/shutdown", "/shut-down/", "/admin/restart"])
+def test_what_seems_to_end_the_service_is_a_comment(flows, tmp_path, path):
+    routes = [Route("POST", path, body={"now": [1, 2]}), Route("GET", "/a")]
+    assert list(flows(routes)) == ["GET /a"]
+    text = written("shop:app", routes)
+    assert f"# left out, as it seems to end the service:\n# - method: POST\n#   path: {path}\n" in text
+    with pytest.raises(ValueError, match="shop has no routes to make flows of"):
+        written("shop", routes[:1])
+
+
+@pytest.mark.parametrize("path", ["/nodes/{id}/shutdown", "/exits", "/shutdown/reasons"])
+def test_what_ends_something_else_is_a_flow(flows, path):
+    assert list(flows([Route("POST", path, {"id": 1})])) == [f"POST {path}"]
 
 
 def test_files_and_catch_alls_are_left_out(tmp_path):
@@ -205,18 +229,6 @@ def test_a_path_may_be_a_reference():
         "components": {"pathItems": {"A": {"get": {}}}},
     }
     assert [route.method for route in from_openapi(document)] == ["GET"]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"components": {"securitySchemes": {"token": {"type": "http"}}}}, {"securityDefinitions": {"key": {}}}],
-)
-def test_a_service_that_wants_credentials_is_said_to(fields):
-    assert asks_for_credentials(fields)
-    assert not asks_for_credentials({})
-    routes = from_openapi(DOCUMENT)
-    assert "wants credentials" in written("http://shop", routes, credentials=True)
-    assert "wants credentials" not in written("http://shop", routes)
 
 
 def test_headers_and_texts_become_part_of_a_flow(flows):

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from lowtide.hunt import credentials
 from lowtide.hunt.draws import Draw, draws, runs
 from lowtide.hunt.plan import Flow, Plan
 from lowtide.hunt.progress import Show, silent
@@ -24,6 +25,7 @@ from lowtide.hunt.reprieve import suspects as doubtful
 from lowtide.hunt.settle import Settled, Settler
 from lowtide.hunt.verdicts import (
     FlowReport,
+    Outcomes,
     Report,
     Round,
     Thing,
@@ -48,10 +50,10 @@ _WARM_UP_RUNS = 2
 class Driver(Protocol):
     """Runs flows."""
 
-    def round(self) -> AbstractAsyncContextManager[Callable[[Flow, Sequence[Draw]], Awaitable[Counter[str]]]]:
+    def round(self) -> AbstractAsyncContextManager[Callable[[Flow, Sequence[Draw]], Awaitable[Outcomes]]]:
         """Open what a round needs, and close it after: connections of ours must not be counted.
 
-        Gives a function that runs a flow with each of the draws, and counts the reasons of those that failed.
+        Gives a function that runs a flow with each of the draws, and counts why some failed or were refused.
         """
 
 
@@ -93,7 +95,7 @@ class Audit:
         """Say what was found so far."""
         seconds = time.monotonic() - self._began
         planned = len(self._plan.flows) + bool(self._background)
-        notes = (*self._watched.notes(), *self._notes)
+        notes = (*credentials.notes(self._found), *self._watched.notes(), *self._notes)
         return Report(self._plan.service or "calls", tuple(self._found), seconds, planned, notes)
 
     async def _warm_up(self) -> None:
@@ -110,11 +112,13 @@ class Audit:
         first = last = await self._watched.counts()
         rounds: list[Round] = []
         failures: Counter[str] = Counter()
+        refusals: Counter[str] = Counter()
         while len(rounds) < rounds_needed(rounds, self._plan.rounds):
-            failed = await self._round(flow)
-            failures += failed
+            outcomes = await self._round(flow)
+            failures.update(outcomes.failures)
+            refusals.update(outcomes.refusals)
             settled = await self._settler.settle(last)
-            rounds.append(self._counted(last, settled, given_up(failed)))
+            rounds.append(self._counted(last, settled, given_up(outcomes.failures)))
             last = settled.counts
         found = leaks(rounds, await self._lost(first) if suspects(rounds) else {})
         return FlowReport(
@@ -126,6 +130,7 @@ class Audit:
             seconds=time.monotonic() - began,
             leaks=found,
             failures=dict(failures),
+            refusals=dict(refusals),
         )
 
     async def _give_reprieve(self, before: Counts) -> None:
@@ -154,10 +159,10 @@ class Audit:
         }
         return Round(kept, settled.evidence)
 
-    async def _round(self, flow: Flow) -> Counter[str]:
+    async def _round(self, flow: Flow) -> Outcomes:
         if flow is IDLE:
             await asyncio.sleep(IDLE_SECONDS)
-            return Counter()
+            return Outcomes()
         async with self._driver.round() as run:
             return await run(flow, draws(flow.random, runs(flow), self._dice))
 

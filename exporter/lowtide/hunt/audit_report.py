@@ -51,11 +51,22 @@ def _verdict(flow: FlowReport) -> str:
     if flow.verdict == FAILED:
         return f"FAILED, {sum(flow.failures.values())} of {flow.runs} runs"
     if flow.verdict != LEAK:
-        return "clean"
+        return _clean(flow)
     named = min(leak.named for leak in flow.leaks)
     proof = "LEAK, proven" if any(leak.proven for leak in flow.leaks) else "LEAK"
     failed = f", {sum(flow.failures.values())} of {flow.runs} runs failed" if flow.failures else ""
     return f"{proof}, named in round {named}{failed}"
+
+
+def _clean(flow: FlowReport) -> str:
+    refused = f"{sum(flow.refusals.values())} of {flow.runs} runs"
+    return (
+        f"refused, {refused}"
+        if flow.is_refused
+        else f"clean, {refused} refused"
+        if flow.refusals
+        else "clean"
+    )
 
 
 def _summary(report: Report) -> str:
@@ -65,6 +76,8 @@ def _summary(report: Report) -> str:
     parts = [f"{leaking} of {flows} flow{'s' * (flows != 1)} leak{'s' * (leaking == 1 or flows == 1)}"]
     parts += [f"{failed} failed"] if failed else []
     missing = report.planned - len(report.flows)
+    refused = sum(flow.is_refused for flow in report.flows)
+    parts += [f"{refused} refused"] if refused else []
     parts += [f"{missing} not run"] if missing > 0 else []
     return f"{', '.join(parts)} ({report.service}, {report.seconds:.1f} s)"
 
@@ -153,6 +166,7 @@ def _flow_json(flow: FlowReport) -> dict[str, Any]:
         "runs": flow.runs,
         "seconds": round(flow.seconds, 3),
         "failures": dict(flow.failures),
+        "refusals": dict(flow.refusals),
         "leaks": [_leak_json(leak) for leak in flow.leaks],
     }
 

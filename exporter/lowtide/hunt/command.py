@@ -126,22 +126,22 @@ def _print(found: "Report", options: argparse.Namespace) -> None:
 
 
 def _write_first(options: argparse.Namespace) -> int:
-    from lowtide.hunt import discover
+    from lowtide.hunt import credentials, discover, draft
     from lowtide.hunt.serving import application
 
     path = Path(options.file)
     if path.exists():
         raise ValueError(f"{path} is there already: name another file, or move it away")
-    credentials = False
     if options.discover:
-        service = options.service or options.discover
-        routes = discover.from_service(application(options.discover))
+        service, app = options.service or options.discover, application(options.discover)
+        routes, hints = discover.from_service(app), credentials.of_service(app)
     else:
         document = discover.fetched(options.from_openapi)
         service = options.service or discover.base_url(options.from_openapi, document)
-        routes = discover.from_openapi(document)
-        credentials = discover.asks_for_credentials(document)
-    content = discover.written(service, routes, credentials=credentials)
+        routes, hints = discover.from_openapi(document), credentials.of_document(document)
+    content = draft.written(service, routes, hints)
     path.write_text(content, encoding="utf-8")
-    print(f"wrote {path}: {len(routes)} flows; look at the values in it, then run lowtide audit {path}")
+    wanted = "the values and put credentials into it" if hints else "the values in it"
+    count = sum(not draft.ends_service(route) for route in routes)
+    print(f"wrote {path}: {count} flows; look at {wanted}, then run lowtide audit {path}")
     return 0

@@ -1,8 +1,8 @@
-"""A first flows.yaml: from an OpenAPI document, or from the routes of an application."""
+"""The routes of a service: as an OpenAPI document lists them, or an application."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import URLError
@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import yaml
 from aiohttp import web
 
+from lowtide.hunt import credentials
 from lowtide.hunt.examples import DATE, DEEPEST, NUMBER, UUID, WORD, Examples
 from lowtide.hunt.plan import METHODS
 
@@ -29,6 +30,7 @@ class Route:
     """One route that a service has. ``variables``, ``query`` and ``headers`` are examples by name.
 
     ``body`` is what is sent as JSON, ``text`` what is sent as it is.
+    ``wants_credentials`` says that it is refused without some.
     """
 
     method: str
@@ -38,6 +40,7 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     text: str | None = None
+    wants_credentials: bool = False
 
 
 def from_service(service: Any) -> list[Route]:
@@ -55,17 +58,23 @@ def from_service(service: Any) -> list[Route]:
 
 
 def from_application(app: web.Application) -> list[Route]:
-    """List the routes of an aiohttp application, also of those inside it."""
+    """List the routes of an aiohttp application, also of those inside it; what deletes comes last."""
     found: dict[tuple[str, str], Route] = {}
     for route in app.router.routes():
         if route.resource is None or route.method not in METHODS or route.method == "HEAD":
             continue  # aiohttp adds a HEAD to each GET
         if isinstance(route.resource, web.StaticResource):
             continue
-        path, variables = _template(route.resource.canonical)
+        path, variables = _template(
+            route.resource.canonical or "/"
+        )  # a client asks for / where there is none
         values = dict.fromkeys(variables, _fitting(route.resource, path))
         found.setdefault((route.method, path), Route(route.method, path, values))
-    return list(found.values())
+    return sorted(found.values(), key=_deletes)
+
+
+def _deletes(route: Route) -> bool:
+    return route.method == "DELETE"
 
 
 def _fitting(resource: web.AbstractResource, path: str) -> Any:
@@ -133,14 +142,7 @@ def from_openapi(document: Mapping[str, Any]) -> list[Route]:
         for method, operation in item.items()
         if method.upper() in METHODS and method.upper() != "HEAD" and isinstance(operation, Mapping)
     ]
-    return sorted(found, key=lambda route: route.method == "DELETE")
-
-
-def asks_for_credentials(document: Mapping[str, Any]) -> bool:
-    """Say whether a document tells how to log in."""
-    components = document.get("components")
-    schemes = components.get("securitySchemes") if isinstance(components, Mapping) else None
-    return bool(schemes or document.get("securityDefinitions"))
+    return sorted(found, key=_deletes)
 
 
 class _Document:
@@ -172,6 +174,7 @@ class _Document:
             | ({"Content-Type": kind} if kind else {}),
             body,
             text,
+            credentials.is_wanted(self._document, operation),
         )
 
     def _body(
@@ -234,48 +237,3 @@ def _form(kind: str, fields: Mapping[str, Any]) -> tuple[str, str]:
 def _header(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text.replace("\r", "").replace("\n", " ")
-
-
-def written(service: str, routes: Iterable[Route], *, credentials: bool = False) -> str:
-    """Write a flows.yaml with one flow for each route; ``credentials`` says that the service asks for some.
-
-    Raises ValueError if there is none.
-    """
-    flows = [_flow(route) for route in routes]
-    if not flows:
-        raise ValueError(f"{service} has no routes to make flows of")
-    body = yaml.safe_dump(
-        {"service": service, "flows": flows}, sort_keys=False, allow_unicode=True, width=110
-    )
-    return f"{_PREFACE}{_CREDENTIALS if credentials else ''}{body}"
-
-
-def _flow(route: Route) -> dict[str, Any]:
-    flow: dict[str, Any] = {"method": route.method, "path": route.path}
-    if route.variables:
-        flow["random"] = {name: [_plain(value)] for name, value in route.variables.items()}
-    if route.query:
-        flow["query"] = {name: _plain(value) for name, value in route.query.items()}
-    if route.headers:
-        flow["headers"] = dict(route.headers)
-    if route.body is not None:
-        flow["json"] = _plain(route.body)
-    elif route.text is not None:
-        flow["body"] = route.text
-    return flow
-
-
-def _plain(value: Any) -> Any:
-    """Make dates and the like text again, and break ties between parts of a document."""
-    return json.loads(json.dumps(value, default=str))
-
-
-_PREFACE = """\
-# Flows for `lowtide audit`: a first draft. Put values in that your service knows, and some that it doesn't:
-# leaks hide where a request fails. Under random: several values, or values with weights, are drawn from.
-# expect: holds the status codes that are right; without it all below 500 are.
-"""
-_CREDENTIALS = """\
-# The service wants credentials for some of them. Put them under headers: on top, such as Authorization: Bearer …,
-# or all that is tried there is its refusal.
-"""

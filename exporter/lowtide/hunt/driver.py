@@ -6,7 +6,7 @@ import importlib
 import inspect
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import (
@@ -21,15 +21,17 @@ from aiohttp import (
 )
 from yarl import URL
 
+from lowtide.hunt.credentials import refusal
 from lowtide.hunt.draws import Draw, fill, fill_path
 from lowtide.hunt.plan import GIVEN_UP, WEBSOCKET, Call, Flow, Request
+from lowtide.hunt.verdicts import Outcomes
 from lowtide.hunt.watched import reason
 
 _FAILS_FROM = 500
 """The first status code that is wrong where a flow doesn't say which are right."""
 _CLOSE_WITHIN = 1.0
 
-RunFlow = Callable[[Flow, Sequence[Draw]], Awaitable["Counter[str]"]]
+RunFlow = Callable[[Flow, Sequence[Draw]], Awaitable[Outcomes]]
 
 
 class Failed(Exception):  # noqa: N818 (it says what a flow has done)
@@ -49,23 +51,27 @@ class FlowDriver:
         # Cookies of one run would change the next.
         async with ClientSession(connector=TCPConnector(limit=0), cookie_jar=DummyCookieJar()) as session:
 
-            async def run(flow: Flow, draws: Sequence[Draw]) -> Counter[str]:
+            async def run(flow: Flow, draws: Sequence[Draw]) -> Outcomes:
                 turns = asyncio.Semaphore(flow.at_once)
+                refusals: Counter[str] = Counter()
 
                 async def one(draw: Draw) -> str | None:
                     async with turns:
-                        return await self._one(session, flow, draw)
+                        return await self._one(session, flow, draw, refusals)
 
-                return Counter(filter(None, await asyncio.gather(*map(one, draws))))
+                failures = Counter(filter(None, await asyncio.gather(*map(one, draws))))
+                return Outcomes(failures, refusals)
 
             yield run
 
-    async def _one(self, session: ClientSession, flow: Flow, draw: Draw) -> str | None:
-        """Run a flow once; return why it failed, None if it did not."""
+    async def _one(
+        self, session: ClientSession, flow: Flow, draw: Draw, refusals: "Counter[str]"
+    ) -> str | None:
+        """Run a flow once; return why it failed, None if it did not. Count it if it was refused."""
         try:
             async with asyncio.timeout(flow.timeout):
                 if isinstance(flow, Request):
-                    await self._request(session, flow, draw)
+                    await self._request(session, flow, draw, refusals)
                 elif isinstance(flow, Call):
                     await self._call(flow, draw)
         except Failed as error:
@@ -76,12 +82,14 @@ class FlowDriver:
             return reason(error)
         return None
 
-    async def _request(self, session: ClientSession, flow: Request, draw: Draw) -> None:
+    async def _request(
+        self, session: ClientSession, flow: Request, draw: Draw, refusals: "Counter[str]"
+    ) -> None:
         url = self._base_url + fill_path(flow.path, draw)
         headers = fill(flow.headers, draw)
         query = {name: str(value) for name, value in fill(flow.query, draw).items()}
         if flow.method == WEBSOCKET:
-            await _talk(session, flow, draw, url)
+            await _talk(session, flow, draw, url, refusals)
             return
         body = {"json": fill(flow.json, draw)} if flow.json is not None else {"data": fill(flow.body, draw)}
         async with session.request(
@@ -94,6 +102,7 @@ class FlowDriver:
             **body,
         ) as answer:
             await answer.read()
+            _note(refusals, flow, answer.status, answer.headers)
             _check(flow, answer.status)
 
     async def _call(self, flow: Call, draw: Draw) -> None:
@@ -132,6 +141,12 @@ def _url(text: str) -> URL:
     return URL(text, encoded=True)  # it is quoted already: a second time would turn % into %25
 
 
+def _note(refusals: "Counter[str]", flow: Request, status: int, headers: Mapping[str, str] | None) -> None:
+    why = refusal(flow, status, headers or {})
+    if why is not None:
+        refusals[why] += 1
+
+
 def _check(flow: Request, status: int) -> None:
     if flow.expect and status not in flow.expect:
         wanted = " or ".join(map(str, flow.expect))
@@ -140,7 +155,9 @@ def _check(flow: Request, status: int) -> None:
         raise Failed(f"status {status}")
 
 
-async def _talk(session: ClientSession, flow: Request, draw: Draw, url: str) -> None:
+async def _talk(
+    session: ClientSession, flow: Request, draw: Draw, url: str, refusals: "Counter[str]"
+) -> None:
     """Connect, say what is to be said, wait for one answer to it, and leave."""
     headers = fill(flow.headers, draw)
     try:
@@ -156,6 +173,7 @@ async def _talk(session: ClientSession, flow: Request, draw: Draw, url: str) -> 
             if message.type in {WSMsgType.ERROR, WSMsgType.CLOSED}:
                 raise Failed("the websocket closed without an answer")
     except WSServerHandshakeError as error:
+        _note(refusals, flow, error.status, error.headers)
         raise Failed(f"status {error.status}, expected a websocket") from None
 
 

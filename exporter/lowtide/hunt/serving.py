@@ -29,27 +29,36 @@ _MAX_ORIGINS = 10_000
 _END_WITHIN = 1.0
 
 
-def loaded(target: str) -> web.Application:
-    """Import a service, ``module:app`` or ``module:factory()``, as an aiohttp application.
-
-    Raises ValueError where there is none, and whatever its module or factory raises.
-    """
-    found = application(target)
-    return found if isinstance(found, web.Application) else bridge(found)
-
-
-def application(target: str) -> Any:
-    """Import a service as it is: an aiohttp application, or something that can be called as an ASGI one.
+def made(target: str) -> Any:
+    """Import a service, ``module:app`` or ``module:factory()``; a factory that is a coroutine function isn't awaited.
 
     Raises ValueError where there is none, and whatever its module or factory raises.
     """
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # as `python -m` does, and every server of ASGI
     found = imported(target.removesuffix("()"))
-    if target.endswith("()") or _is_factory(found):
-        found = found()
-    if inspect.iscoroutine(found):
-        found = asyncio.run(found)
+    return found() if target.endswith("()") or _is_factory(found) else found
+
+
+async def loaded(target: str, found: Any) -> web.Application:
+    """Finish what ``made`` gave as an aiohttp application, in the loop that serves it: what it opens belongs there.
+
+    Raises ValueError where it is none, and whatever its factory raises.
+    """
+    found = _checked(target, await found if inspect.iscoroutine(found) else found)
+    return found if isinstance(found, web.Application) else bridge(found)
+
+
+def application(target: str) -> Any:
+    """Import a service as it is, to look at it only: an aiohttp application, or one that can be called as ASGI's are.
+
+    Raises ValueError where there is none, and whatever its module or factory raises.
+    """
+    found = made(target)
+    return _checked(target, asyncio.run(found) if inspect.iscoroutine(found) else found)
+
+
+def _checked(target: str, found: Any) -> Any:
     if isinstance(found, web.Application) or callable(found):
         return found
     raise ValueError(

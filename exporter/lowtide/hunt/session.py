@@ -10,7 +10,7 @@ from lowtide.hunt.audit import Audit
 from lowtide.hunt.driver import FlowDriver
 from lowtide.hunt.plan import Plan
 from lowtide.hunt.progress import Show, silent
-from lowtide.hunt.serving import beside, loaded, recording, serving
+from lowtide.hunt.serving import beside, loaded, made, recording, serving
 from lowtide.hunt.verdicts import Report
 from lowtide.hunt.watched import Here, There
 
@@ -25,6 +25,7 @@ class Session:
         self._plan = plan
         self._gc_off = gc_off
         self._audit: Audit | None = None
+        self._doing = "nothing yet"
 
     @property
     def found(self) -> Report | None:
@@ -34,21 +35,34 @@ class Session:
     def run(self, show: Show = silent) -> Report:
         """Run the audit in loops of its own.
 
-        Raises ValueError where there is no such service, RuntimeError where a running one can't be asked, and
-        whatever the service raises when it starts. The collector and all hooks are as before then.
+        Raises ValueError where there is no such service, RuntimeError where a running one can't be asked or one
+        here ends itself, and whatever the service raises when it starts.
+        The collector and all hooks are as before then.
         """
         if self._plan.is_remote:
             return asyncio.run(self._there(show))
-        app = loaded(self._plan.service) if self._plan.service else None
+
+        def note(done: int, name: str) -> None:
+            self._doing = name
+            show(done, name)
+
+        service = self._plan.service
+        found = made(service) if service else None
 
         async def here() -> Report:
             loop = asyncio.get_running_loop()
             with recording(loop) as subject:
+                app = await loaded(service, found) if service else None
                 async with serving(app) as url:
-                    self._audit = Audit(self._plan, Here(subject, loop), FlowDriver(url, loop), show)
+                    self._audit = Audit(self._plan, Here(subject, loop), FlowDriver(url, loop), note)
                     return await beside(self._audit.run)
 
-        return asyncio.run(here())
+        try:
+            return asyncio.run(here())
+        except (asyncio.CancelledError, SystemExit) as error:
+            raise RuntimeError(
+                f"the service ended itself, at {self._doing!r}: leave out the flow that shuts it down"
+            ) from error
 
     async def _there(self, show: Show) -> Report:
         debug = self._plan.debug or f"http://{urlsplit(self._plan.service).hostname}:{_USUAL_PORT}"

@@ -75,6 +75,14 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of the runs of a flow: why some failed, and how some were refused, with how many of each."""
+
+    failures: Mapping[str, int] = field(default_factory=dict)
+    refusals: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FlowReport:
     """What an audit found about one flow. ``before`` and ``after`` count all live tasks of the service."""
 
@@ -88,11 +96,18 @@ class FlowReport:
     leaks: tuple[Leak, ...] = ()
     failures: Mapping[str, int] = field(default_factory=dict)
     """Why runs failed, and how many of them did."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """How the service refused runs for want of credentials, and how many of them."""
 
     @property
     def verdict(self) -> str:
         """Say ``leak``, ``failed`` or ``clean``, in this order."""
         return LEAK if self.leaks else FAILED if self.failures else CLEAN
+
+    @property
+    def is_refused(self) -> bool:
+        """Say whether nothing but the service's refusal was tried."""
+        return 0 < self.runs <= sum(self.refusals.values())
 
 
 @dataclass(frozen=True, slots=True)
