@@ -62,7 +62,8 @@ class Drawing:
     """How a panel is drawn: its size on a grid of 24, its series on top of each other, or each with a look.
 
     ``names`` is the width in pixels of a legend that can have many rows, ``empty`` what no data means, and
-    ``most`` how many points are asked for at most.
+    ``most`` how many points are asked for at most. Without ``zeros`` a series that is never above 0 is not shown:
+    it only keeps its place in the row of colours.
     """
 
     span: int = 12
@@ -72,6 +73,7 @@ class Drawing:
     names: int = 300
     empty: str = ""
     most: int = FEW
+    zeros: bool = True
 
 
 def lines(
@@ -107,9 +109,17 @@ def lines(
         made = made.stacking(commons.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if drawing.empty:
         made = made.no_value(drawing.empty)
+    if not drawing.zeros:
+        made = made.with_override(_NEVER_ABOVE_ZERO, [Property("custom.hideFrom", _EVERYWHERE)])
     for name, look in drawing.looks.items():
         made = made.override_by_name(name, _properties(look))
     return made
+
+
+_NEVER_ABOVE_ZERO = dashboard.MatcherConfig(
+    id_val="byValue", options={"reducer": "max", "op": "lte", "value": 0}
+)
+_EVERYWHERE = {"legend": True, "tooltip": True, "viz": True}
 
 
 def legend(beside: int) -> commons.VizLegendOptions:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dashboards import costs
+from dashboards import costs, origins
+from dashboards.origins import ORIGIN
 from dashboards.panels import (
     BLUE,
     COSTLY,
@@ -15,11 +16,10 @@ from dashboards.panels import (
     number,
     plume,
 )
-from dashboards.queries import CHOSEN, by, here, most, rate, raw
+from dashboards.queries import by, here, most, rate, raw
 from dashboards.tables import Column, rows
 from dashboards.variables import PROCESS_UID
 
-ORIGIN = CHOSEN["origin"]
 UNWAKEABLE = 'grade="unwakeable"'
 BY_ORIGIN = "by (coroutine, spawner)"
 
@@ -28,8 +28,11 @@ def panels() -> list[tuple[str, list[Any]]]:
     """Return rows of panels."""
     return [
         ("Is it leaking?", [*_numbers(), _tide(), _plume()]),
-        ("Who makes the tasks, and why can't they finish?", [_origins(), _stranded(), _live(), _aged()]),
-        ("What stays behind", [_strays(), _share(), _lost(), _kept(), _created(), _stuck()]),
+        (
+            "Who makes the tasks, and why can't they finish?",
+            [_origins(), _stranded(), origins.live(), origins.aged()],
+        ),
+        ("What stays behind", [_strays(), _share(), origins.lost(), _kept(), _created(), _stuck()]),
         ("What it costs: pauses, memory, threads, the loop", costs.panels()),
         ("lowtide itself", costs.itself()),
     ]
@@ -155,33 +158,6 @@ def _stranded() -> Any:
     )
 
 
-def _by_origin(metric: str) -> tuple[str, str]:
-    series = raw(metric, ORIGIN)
-    return most(10, f"sum {by(metric, 'coroutine')}", here(series), series), "{{coroutine}}"
-
-
-def _live() -> Any:
-    return lines(
-        "Live tasks by origin",
-        "The ten coroutines with the most. A colour that grows and does not come back down is the one to "
-        "look at.",
-        "short",
-        [_by_origin("asyncio_tasks_live")],
-        Drawing(span=24, stacked=True, names=460, most=COSTLY),
-    )
-
-
-def _aged() -> Any:
-    return lines(
-        "Aged tasks by origin",
-        "Old tasks only, which traffic hardly moves. A flat line is a pool or a service's own loop, a "
-        "climbing one leaks.",
-        "short",
-        [_by_origin("asyncio_tasks_aged")],
-        Drawing(span=24, names=460, most=COSTLY),
-    )
-
-
 def _stray_number() -> Any:
     return number(
         "Stray",
@@ -197,10 +173,17 @@ def _strays() -> Any:
     group = f"sum {by('asyncio_tasks_stray', 'flow', 'coroutine')}"
     return lines(
         "Stray tasks by flow",
-        "Which request or job leaves tasks behind. Any line that climbs names the handler to read.",
+        "Which request or job leaves tasks behind. Any line that climbs names the handler to read. The colours are "
+        "those of flows here, not of origins.",
         "short",
         [(most(10, group, here(series), series), "{{flow}} {{coroutine}}")],
-        Drawing(span=24, names=520, empty="None, or no flows: is the middleware installed?", most=COSTLY),
+        Drawing(
+            span=24,
+            names=640,
+            empty="None, or no flows: is the middleware installed?",
+            most=COSTLY,
+            zeros=False,
+        ),
     )
 
 
@@ -251,18 +234,4 @@ def _created() -> Any:
         "cps",
         [(f"sum({rate('asyncio_tasks_created_total')})", "made")],
         Drawing(span=8, looks={"made": Look(BLUE, fill=10)}),
-    )
-
-
-def _lost() -> Any:
-    name = "asyncio_tasks_destroyed_pending_total"
-    group = f"sum {by(name, 'coroutine')}"
-    any_lost = f"{group} (increase({raw(name, ORIGIN)}[$__range] @ end())) > 0"
-    return lines(
-        "Destroyed while pending: lost work",
-        "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is "
-        "lost: keep a reference to the task.",
-        "cps",
-        [(f"{group} ({rate(name, ORIGIN)}) and {any_lost}", "{{coroutine}}")],
-        Drawing(names=340, empty="None: no task was destroyed.", most=COSTLY),
     )

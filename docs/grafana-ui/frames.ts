@@ -37,7 +37,7 @@ const property = (id: string) => ({
 const STANDARD = ['displayName', 'unit', 'min', 'max', 'decimals', 'thresholds', 'mappings', 'color', 'links', 'noValue'];
 const CUSTOM = [
   'fillOpacity', 'lineWidth', 'lineStyle', 'axisPlacement', 'axisColorMode', 'showPoints', 'stacking', 'width',
-  'cellOptions', 'align', 'inspect', 'gradientMode',
+  'cellOptions', 'align', 'inspect', 'gradientMode', 'hideFrom',
 ].map((name) => `custom.${name}`);
 
 standardFieldConfigEditorRegistry.setInit(() => STANDARD.map(property) as never);

@@ -33,6 +33,12 @@ def flows():
         yield running
 
 
+@pytest.fixture(scope="package")
+def guarded():
+    with shore("empty", "--host=0.0.0.0", LOWTIDE_TOKEN="s3cret") as running:
+        yield running
+
+
 def _is_own(url):
     return url.startswith(("http://127.0.0.1:", "data:"))
 

@@ -53,6 +53,20 @@ OVERLAPS = """svg => {
 }"""
 
 
+# Returns the size of the smallest text in drawings as it is on the screen, and which labels of charts lie on another
+# or stick out.
+LETTERS = """() => {
+  const drawings = [...document.querySelectorAll('svg[role=img]')], at = node => node.getBoundingClientRect();
+  const sizes = drawings.flatMap(svg => [...svg.querySelectorAll('text')].map(
+    text => parseFloat(getComputedStyle(text).fontSize) * at(svg).width / svg.viewBox.baseVal.width));
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+  const bad = drawings.filter(svg => svg.matches('.chart')).flatMap(svg => [...svg.querySelectorAll('text')].filter(
+    (text, i, all) => at(text).left < at(svg).left - 1 || at(text).right > at(svg).right + 1
+      || all.slice(i + 1).some(other => meet(at(text), at(other)))));
+  return [Math.min(...sizes), bad.map(text => text.textContent)];
+}"""
+
+
 # Lists texts whose contrast is below 4.5, by the formula of WCAG 2.
 CONTRAST = """() => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);

@@ -9,13 +9,6 @@ import pytest
 from tests.ashore import shore
 from tests.e2e.page.looks import heading_of
 
-
-@pytest.fixture(scope="module")
-def guarded():
-    with shore("empty", "--host=0.0.0.0", LOWTIDE_TOKEN="s3cret") as running:
-        yield running
-
-
 PATHS = (
     "tasks",
     "tasks.json",

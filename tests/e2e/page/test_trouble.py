@@ -6,6 +6,8 @@ from tests.ashore import shore, stranded
 from tests.e2e.page.looks import OVERLAPS
 from tests.shore import HOSTILE
 
+LONGEST = "Math.max(...[...document.querySelectorAll('bdi, svg.knot')].map(node => node.textContent.length))"
+
 
 def test_hostile_names_are_shown_and_do_nothing(page):
     with shore("hostile", "--hurry") as running:
@@ -22,6 +24,10 @@ def test_hostile_names_are_shown_and_do_nothing(page):
             assert page.evaluate("document.documentElement.scrollWidth") <= 1280
             if page.locator("svg.knot").count():
                 assert page.locator("svg.knot").evaluate(OVERLAPS) == 0
+        for path in ("tasks", "threads", *(f"tasks/{found['id']}" for found in document["findings"])):
+            page.goto(f"{running.url}/debug/{path}")
+            # A name of ten thousand letters would push all others from the screen.
+            assert page.evaluate(LONGEST) < 1000
         page.goto(f"{running.url}/debug/tasks?origin=%3Cscript%3Ealert(1)%3C/script%3E%E2%80%AE")
         assert page.locator("main script").count() == 0
 
@@ -37,8 +43,11 @@ def few():
 def test_a_blocked_loop_is_said_by_the_open_page_which_shows_what_it_had(page, few):
     page.goto(f"{few.url}/debug/tasks")
     assert page.locator("#still .banner").count() == 0
+    page.evaluate("document.getElementById('still').isHeard = true")
     few.tell("block")
     page.locator("#still .banner").wait_for()
+    # Who listens to the page hears of it: what is listened to is filled, and not put in the place of another.
+    assert page.evaluate("document.querySelector('#still[role=status]').isHeard")
     banner = page.locator("#still").inner_text()
     assert "The loop main stands still" in banner
     assert "check_prices" in banner

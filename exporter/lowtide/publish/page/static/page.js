@@ -19,9 +19,10 @@
         const same = next.querySelector("#" + open.id);
         if (same) same.open = true;
       }
-      const put = document.adoptNode(next);
-      old.replaceWith(put);
-      put.dataset.was = was;
+      // The part itself stays: a reader aloud listens to it, and not to one that is put in its place.
+      old.className = next.className;
+      old.replaceChildren(...next.childNodes);
+      old.dataset.was = was;
     }
   }
 
@@ -58,8 +59,8 @@
       scales: { y: { range: (plot, low, high) => [0, Math.max(4, high * 1.05)] } },
       series: [
         {},
-        { stroke: colour("--one"), width: 2.5, fill: colour("--area") },
-        { stroke: colour("--two"), width: 2.5, dash: [7, 4] },
+        { stroke: colour("--one"), width: 2.5, fill: colour("--area"), points: { show: false } },
+        { stroke: colour("--two"), width: 2.5, dash: [7, 4], points: { show: false } },
       ],
       hooks: { setCursor: [(plot) => read(plot.cursor.idx)] },
     };
