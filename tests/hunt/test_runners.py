@@ -249,3 +249,24 @@ def test_that_leaks():
     result = suite(code)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["left behind: 1 task", "ERROR *test_that_leaks*"])
+
+
+@pytest.mark.parametrize(
+    ("raised", "failed"), [("KeyboardInterrupt", 0), ("SystemExit", 0), ("ValueError", 1)]
+)
+def test_what_an_interrupt_cuts_short_was_not_left_behind(suite, raised, failed):
+    code = f"""
+def test_it():
+    async def main():
+        def crash():
+            raise {raised}
+        asyncio.get_running_loop().call_soon(crash)
+        other = asyncio.create_task(asyncio.sleep(3600))
+        await asyncio.sleep(0.01)
+        if {raised} is ValueError:
+            raise ValueError
+
+    with pytest.raises({raised}):
+        asyncio.run(main())
+"""
+    suite(code).assert_outcomes(passed=1 - failed, failed=failed)

@@ -114,7 +114,7 @@ class Hooks:
         watched = self.watched.get(id(loop))
         if watched is None or watched.loop is not loop or loop.is_closed():
             return
-        if has_tasks(loop):  # nearly never
+        if has_tasks(loop) and not _is_interrupted():  # nearly never
             for watcher in reversed([*self._watchers]):
                 watcher.closing(watched)
         watched.is_ending = True
@@ -245,6 +245,12 @@ def _is_real(kind: type) -> bool:
     """Say whether it is no stand-in, of which nothing can be asked: a test may have one run for a while."""
     abstract = asyncio.AbstractEventLoop.is_closed
     return getattr(kind, "is_closed", abstract) is not abstract
+
+
+def _is_interrupted() -> bool:
+    """Say whether an interrupt or an exit is on its way out: what it cut short was not left behind."""
+    error = sys.exc_info()[1]
+    return error is not None and not isinstance(error, Exception)
 
 
 def _is_anyio_worker(thread: threading.Thread) -> bool:
