@@ -37,3 +37,11 @@ def test_a_task_without_a_receiver_is_drawn_without_a_circle(page, leaks):
     assert page.get_by_text("are a circle").count() == 0
     assert "the queue is held by nothing but this task" in page.locator("#proof").inner_text()
     assert "shore.py" in page.locator(".stack").first.inner_text()
+
+
+def test_only_what_nobody_can_complete_is_red(page, leaks, flows):
+    edge = "box => getComputedStyle(box.querySelector('rect')).stroke"
+    page.goto(f"{leaks.url}/debug/tasks/{id_of(leaks, 'ask_discounter')}")
+    assert page.locator(".box.nobody", has_text="nobody").evaluate(edge) == "rgb(165, 29, 36)"
+    page.goto(f"{flows.url}/debug/tasks/{id_of(flows, 'watch_price')}")
+    assert page.locator(".box.nobody", has_text="something outside").evaluate(edge) == "rgb(84, 99, 110)"
