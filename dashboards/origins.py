@@ -7,11 +7,14 @@ from dashboards.queries import CHOSEN, by, here, rate, raw
 
 ORIGIN = CHOSEN["origin"]
 NAME = "{{coroutine}}"
-LIVE, AGED, LOST = "asyncio_tasks_live", "asyncio_tasks_aged", "asyncio_tasks_destroyed_pending_total"
+LIVE, AGED, STRAY = "asyncio_tasks_live", "asyncio_tasks_aged", "asyncio_tasks_stray"
+LOST = "asyncio_tasks_destroyed_pending_total"
 ON = "on (coroutine)"
 
 _MOST = 6
 """Origins that had the most live tasks, and as many with aged ones: more than twelve can't be told apart."""
+_FLOWS = 6
+"""Flows behind those."""
 
 
 def live() -> Any:
@@ -43,8 +46,7 @@ def lost() -> Any:
     """Draw which of them lose tasks, and behind them in the row of colours the others that do."""
     lost = f"sum {by(LOST, 'coroutine')} ({rate(LOST, ORIGIN)})"
     any_lost = f"(sum {by(LOST, 'coroutine')} (increase({raw(LOST, ORIGIN)}[$__range] @ end())) > 0)"
-    # A rate begins a scrape after its series: until then the origin's place is kept by its live tasks.
-    placed = f"({lost} or {_sum(LIVE)} * 0) and {ON} ({_most()}) and on () {any_lost}"
+    placed = f"({lost} and {ON} ({_most()}) or ({_most()}) * 0) and on () {any_lost}"
     return lines(
         "Destroyed while pending: lost work",
         "Tasks that nobody held and the garbage collector took before they were done. Above 0 work is "
@@ -52,6 +54,32 @@ def lost() -> Any:
         "cps",
         [(placed, NAME), (f"({lost} and {any_lost}) unless {ON} ({_most()})", NAME)],
         Drawing(names=340, empty="None: no task was destroyed.", most=COSTLY, zeros=False),
+    )
+
+
+def stray() -> Any:
+    """Draw which flows leave them behind: the worst flow of an origin now in its colour, then all the others."""
+    group = by(STRAY, "flow", "coroutine")
+    now = f"sum {group} ({here(raw(STRAY, ORIGIN))})"
+    past = f"sum {group} ({_highest(STRAY)})"
+    worst = f"topk by (coroutine) (1, sum {group} ({raw(STRAY, ORIGIN)} @ end()) > 0)"
+    on_both = "on (flow, coroutine)"
+    placed = f"{now} and {on_both} {worst} and {ON} ({_most()}) or ({_most()}) * 0 unless {ON} {worst}"
+    others = f"{now} and topk({_FLOWS}, {past} unless {on_both} ({worst} and {ON} ({_most()})))"
+    name = "{{flow}} {{coroutine}}"
+    return lines(
+        "Stray tasks by flow",
+        "Which request or job leaves tasks behind. Any line that climbs names the handler to read. The worst flow "
+        "of a coroutine has its colour.",
+        "short",
+        [(f"({placed}) and on () ({past} > 0)", name), (others, name)],
+        Drawing(
+            span=24,
+            names=640,
+            empty="None, or no flows: is the middleware installed?",
+            most=COSTLY,
+            zeros=False,
+        ),
     )
 
 
@@ -65,8 +93,12 @@ def _sum(name: str) -> str:
 
 
 def _most() -> str:
-    # Of the points that are shown, which are as far apart in all these panels: none shows more than COSTLY. Old tasks
-    # are compared at the end only, where those that leak have the most: that is half as much to read.
+    # Old tasks are compared at the end only, like stray ones above: those that leak have the most there, and it is
+    # half as much to read.
     now = f"sum {by(AGED, 'coroutine')} ({raw(AGED, ORIGIN)} @ end()) > 0"
-    highest = f"max_over_time({raw(LIVE, ORIGIN)}[$__range:$__interval] @ end())"
-    return f"topk({_MOST}, sum {by(LIVE, 'coroutine')} ({highest})) or topk({_MOST}, {now})"
+    return f"topk({_MOST}, sum {by(LIVE, 'coroutine')} ({_highest(LIVE)})) or topk({_MOST}, {now})"
+
+
+def _highest(name: str) -> str:
+    # Of the points that are shown, which are as far apart in all these panels: none shows more than COSTLY.
+    return f"max_over_time({raw(name, ORIGIN)}[$__range:$__interval] @ end())"

@@ -32,7 +32,7 @@ def panels() -> list[tuple[str, list[Any]]]:
             "Who makes the tasks, and why can't they finish?",
             [_origins(), _stranded(), origins.live(), origins.aged()],
         ),
-        ("What stays behind", [_strays(), _share(), origins.lost(), _kept(), _created(), _stuck()]),
+        ("What stays behind", [origins.stray(), _share(), origins.lost(), _kept(), _created(), _stuck()]),
         ("What it costs: pauses, memory, threads, the loop", costs.panels()),
         ("lowtide itself", costs.itself()),
     ]
@@ -165,25 +165,6 @@ def _stray_number() -> Any:
         "short",
         f"sum({here(raw('asyncio_tasks_stray', ORIGIN))}) or vector(0)",
         steps=[(1, ORANGE)],
-    )
-
-
-def _strays() -> Any:
-    series = raw("asyncio_tasks_stray", ORIGIN)
-    group = f"sum {by('asyncio_tasks_stray', 'flow', 'coroutine')}"
-    return lines(
-        "Stray tasks by flow",
-        "Which request or job leaves tasks behind. Any line that climbs names the handler to read. The colours are "
-        "those of flows here, not of origins.",
-        "short",
-        [(most(10, group, here(series), series), "{{flow}} {{coroutine}}")],
-        Drawing(
-            span=24,
-            names=640,
-            empty="None, or no flows: is the middleware installed?",
-            most=COSTLY,
-            zeros=False,
-        ),
     )
 
 
