@@ -8,10 +8,9 @@ so theirs is noted when they are started.
 """
 
 import threading
-from collections.abc import Sequence
 from contextvars import ContextVar
 from types import CodeType, FrameType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from weakref import ref
 
 from lowtide.judge.waits import Place
@@ -49,7 +48,7 @@ current: ContextVar[Owner | None] = ContextVar("lowtide_owner", default=None)
 
 Seen = tuple[int, str, CodeType]
 """What is known of code on a spawning stack: how to go on from it, its module, and itself, to keep its id its own."""
-RawLines = Sequence[tuple[Seen, int]]
+RawLines = tuple[tuple[Seen, int], ...]
 """A spawning stack as it is noted: code, and the index of the instruction in it."""
 
 
@@ -124,44 +123,23 @@ def lines_from(frame: FrameType | None) -> tuple[Line, ...]:
 def raw_lines_from(frame: FrameType | None) -> RawLines:
     """Note what ``lines_of`` needs later: to find a line's number takes longer than all the rest."""
     lines: list[tuple[Seen, int]] = []
-    codes = _codes
-    first = frame
+    known = _codes.get
+    if frame is not None and (known(id(frame.f_code)) or _see(frame))[0] == _LOOP_RUNNER:
+        frame = frame.f_back  # it makes the task of what it was asked to run
+    inner = frame
     while frame is not None:
-        try:
-            seen = codes[id(frame.f_code)]
-        except KeyError:
-            seen = _see(frame)
-        if seen:
-            if seen[0] == _LINE:
-                lines.append((seen, frame.f_lasti))
-                if len(lines) == _MOST_LINES:
-                    break
-            elif (lines and seen[0] >= _TEST_RUNNER) or _ends_with(seen, frame, lines, first):
+        seen = known(id(frame.f_code)) or _see(frame)
+        step = seen[0]
+        if step:
+            if step >= _TEST_RUNNER and (lines or step != _TEST_RUNNER):
                 break
-        frame = frame.f_back
-    return lines or _nothing_else(first)
-
-
-def _ends_with(seen: Seen, frame: FrameType, lines: list[tuple[Seen, int]], first: FrameType | None) -> bool:
-    """Say whether a stack ends with this frame, which is no user's, and note it if its line counts."""
-    step = seen[0]
-    if step in {_LAST, _TEST_RUNNER}:
-        lines.append((seen, frame.f_lasti))
-        return step == _LAST
-    return (
-        step == _LOOP or frame is not first
-    )  # a loop's runner in front makes the task of what it has to run
-
-
-def _nothing_else(first: FrameType | None) -> RawLines:
-    """Note the machinery's own outermost line, where nobody else was there."""
-    inner = frame = first
-    while frame is not None and not _codes.get(id(frame.f_code)):
+            lines.append((seen, frame.f_lasti))
+            if step == _LAST or len(lines) == _MOST_LINES:
+                break
         inner, frame = frame, frame.f_back
-    if inner is None:
-        return ()
-    seen = _SKIP, inner.f_globals.get("__name__", ""), inner.f_code
-    return [(seen, inner.f_lasti)]
+    if not lines and inner is not None:
+        lines.append((_see(inner), inner.f_lasti))
+    return tuple(lines)
 
 
 def lines_of(raw: RawLines) -> tuple[Line, ...]:
@@ -176,25 +154,20 @@ def _number(code: CodeType, index: int) -> int:
 
 def function_name(coroutine: Any) -> str:
     """Name the function of a coroutine that was just made: when its task is destroyed it may not know it any more."""
-    try:
-        name, qualname, _ = _names[id(coroutine.cr_code)]
-        if qualname == coroutine.__qualname__:  # a decorated function's code may go by several
-            return name
-    except (AttributeError, KeyError):
-        if coroutine is None:
-            return UNKNOWN
-    name = own_name(coroutine)
     code = getattr(coroutine, "cr_code", None)
-    if code is not None:
+    if code is None:
+        return UNKNOWN if coroutine is None else own_name(coroutine)
+    known = _names.get(id(code))
+    qualname = coroutine.__qualname__  # a decorated function's code may go by several
+    if known is None or known[1] != qualname:
         if len(_names) >= _MOST_KNOWN:
             _names.clear()
-        _names[id(code)] = name, coroutine.__qualname__, code
-    return name
+        known = _names[id(code)] = own_name(coroutine), qualname, code
+    return known[0]
 
 
-# What was found out about code, by its id. What is skipped is kept, too, so that its id stays its own.
-_codes: dict[int, Seen | Literal[False]] = {}
-_skipped: list[CodeType] = []
+# What was found out about code, by its id.
+_codes: dict[int, Seen] = {}
 _names: dict[int, tuple[str, str, CodeType]] = {}
 _MOST_KNOWN = 4096
 # How to go on from a frame: numbers, because an enum's members take longer to look up than all the rest.
@@ -208,18 +181,12 @@ _STEPS = {
 }
 
 
-def _see(frame: FrameType) -> Seen | Literal[False]:
+def _see(frame: FrameType) -> Seen:
     if len(_codes) >= _MOST_KNOWN:
         _codes.clear()
-        _skipped.clear()
-    code = frame.f_code
-    step = _STEPS[where_is(frame)]
-    if step == _SKIP:
-        _skipped.append(code)
-        _codes[id(code)] = False
-        return False
     module = frame.f_globals.get("__name__", "")
+    step = _STEPS[where_is(frame)]
     if step == _LINE and module.partition(".")[0] in _RUNNERS:
         step = _TEST_RUNNER
-    seen = _codes[id(code)] = step, module, code
+    seen = _codes[id(frame.f_code)] = step, module, frame.f_code
     return seen

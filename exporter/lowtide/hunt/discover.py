@@ -65,9 +65,8 @@ def from_application(app: web.Application) -> list[Route]:
             continue  # aiohttp adds a HEAD to each GET
         if isinstance(route.resource, web.StaticResource):
             continue
-        path, variables = _template(
-            route.resource.canonical or "/"
-        )  # a client asks for / where there is none
+        # Where there is no path, a client asks for /.
+        path, variables = _template(route.resource.canonical or "/")
         values = dict.fromkeys(variables, _fitting(route.resource, path))
         found.setdefault((route.method, path), Route(route.method, path, values))
     return sorted(found.values(), key=_deletes)
