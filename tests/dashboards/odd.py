@@ -1,7 +1,8 @@
 """``python -m tests.dashboards.odd PORT VERSION``: a process with everything that the demo doesn't do.
 
-It blocks its loop, loses tasks to the garbage collector, ends old ones, starts threads, leaves strays behind
-and has more origins than it may have labels for. It runs until it is killed.
+It blocks its loop, loses tasks to the garbage collector, ends old ones, starts threads, leaves strays behind,
+keeps pools beside which those that lose tasks are small, and has more origins than it may have labels for. It runs
+until it is killed.
 """
 
 import asyncio
@@ -58,6 +59,15 @@ async def more():
     await asyncio.sleep(1)
 
 
+def pools():
+    """Start as many pools as panels by origin show, of more tasks than are ever lost at a time."""
+    for number in range(6):
+        scope = {"__name__": __name__, "outlives": outlives}
+        exec(f"async def pool_{'abcdef'[number]}():\n    await outlives()", scope)
+        for _ in range(20):
+            yield asyncio.create_task(scope[f"pool_{'abcdef'[number]}"]())
+
+
 def origins():
     """Make a few functions that start tasks, each an origin of its own."""
     for number in range(8):
@@ -68,16 +78,17 @@ def origins():
 
 async def main(port, version):
     held = []
-    settings = {"aged_after": 1.0, "stray_after": 1.0, "max_origins": 5}
+    settings = {"aged_after": 1.0, "stray_after": 1.0, "max_origins": 12}
     with lowtide.install(service="odd", version=version, port=port, **settings):
         threading.Thread(target=threading.Event().wait, name="worker-1", daemon=True).start()
+        held += pools()
         async with asyncio.TaskGroup() as group:
             for part in (blocks(), loses(), ends_old_ones(held), strays(held)):
                 group.create_task(part)
             while True:
+                await asyncio.sleep(0.5)  # at first too: those above get the labels
                 held = [each for each in held if not each.done()]
                 held += [spawn() for spawn in origins()]
-                await asyncio.sleep(0.5)
 
 
 if __name__ == "__main__":
