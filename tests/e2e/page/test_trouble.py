@@ -67,3 +67,28 @@ def test_a_loop_that_stands_still_is_said_and_the_rest_is_shown(few):
     assert "stands still" in few.get(f"/debug/tasks/{document['findings'][0]['id']}")[1]
     assert "stands still: its tasks can't be looked at" in few.get("/debug/tasks.txt")[1]
     few.tell("free")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "title", "says", "back"),
+    [
+        ("tasks/000000000000", 404, "Not Found", "its tasks have ended, or it never was", "/debug/tasks"),
+        ("tasks?evidence=none", 400, "Bad Request", "evidence should be one of", "/debug/tasks"),
+        ("nothing", 404, "Not Found", "404: Not Found", "/debug/tasks"),
+    ],
+)
+def test_what_is_not_there_is_a_page_for_a_browser_and_text_for_all_others(
+    page, leaks, path, status, title, says, back
+):
+    assert page.goto(f"{leaks.url}/debug/{path}").status == status
+    assert len(page.troubles) == 1  # the browser's own, of the status
+    page.troubles.clear()
+    assert page.title() == f"{title} · lowtide"
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert says in page.locator("main [role=alert]").inner_text()
+    page.get_by_role("link", name="All findings").click()
+    assert page.url == f"{leaks.url}{back}"
+    plain, body, headers = leaks.get(f"/debug/{path}")
+    assert plain == status
+    assert headers["Content-Type"].startswith("text/plain")
+    assert "<" not in body

@@ -47,3 +47,10 @@ def test_a_long_history_stays_small():
 
 def test_bands_name_the_bounds_of_the_census():
     assert (bands()[0], bands()[-1], len(bands())) == ("up to 1 s", "over 7 d", len(AGE_BOUNDS) + 1)
+
+
+@pytest.mark.parametrize("seconds", [30, 100, 137, 600, 9000, 86400, 500_000])
+def test_no_two_labels_along_an_axis_say_the_same(seconds):
+    said = [label.text for label in lines_of(_columns(*range(seconds + 1))[:: seconds // 10]).across]
+    assert len(set(said)) == len(said) == 4
+    assert said[-1] == "now"

@@ -116,9 +116,10 @@ def _nice(value: float) -> int:
 def _across(span: float, y: float) -> tuple[Label, ...]:
     inner = WIDTH - _LEFT - _RIGHT
     ago = [(_LEFT + inner * part / 3, span * (1 - part / 3)) for part in range(4)]
-    return tuple(
-        Label(x, y, "now" if part == 3 else f"{roughly(back)} ago") for part, (x, back) in enumerate(ago)
-    )
+    said = [f"{roughly(back)} ago" for _, back in ago[:-1]]
+    if len(set(said)) < len(said):  # roughly is too roughly
+        said = [f"{lasting(round(back))} ago" for _, back in ago[:-1]]
+    return tuple(Label(x, y, words) for (x, _), words in zip(ago, [*said, "now"], strict=True))
 
 
 def bands() -> list[str]:

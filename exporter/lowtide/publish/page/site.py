@@ -25,6 +25,8 @@ VIEWS = (
     "/debug/tasks.folded", "/debug/tide.json",
 )  # fmt: skip
 """The paths that tell something of the process."""
+_TASKS = VIEWS[0]
+_SIGN_IN = "Sign in"
 _WORKERS = 2
 """One view may wait for a loop; the other worker still answers."""
 _OPEN = ("/debug/static/", "/debug/sign-in")
@@ -103,9 +105,16 @@ class Site:
         reason = "" if path.startswith(_OPEN) else self._refusal(request)
         if reason:
             return _refuse(request, reason, form=ours and self._access.has_token)
-        response = await handler(request)
-        if ours:
-            response.headers.update(_HEADERS)
+        if not ours:
+            return await handler(request)
+        try:
+            response = await handler(request)
+        except web.HTTPError as error:  # what aiohttp says of a path or a method
+            allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            response = web.Response(text=error.text, status=error.status, headers=allowed)
+        if response.status >= web.HTTPBadRequest.status_code and response.content_type == "text/plain":
+            response = _said(request, response)
+        response.headers.update(_HEADERS)
         return response
 
     def _refusal(self, request: web.Request) -> str:
@@ -177,7 +186,7 @@ class Site:
         return _send(files("lowtide.publish.page").joinpath("static", name).read_bytes(), kind)
 
     async def _sign_in_form(self, _: web.Request) -> web.Response:
-        return _html(refused_page(reason="", form=True))
+        return _html(refused_page(title=_SIGN_IN, reason="", form=True, back=""))
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -202,7 +211,7 @@ class Site:
 
 
 async def _to_tasks(_: web.Request) -> web.Response:
-    raise web.HTTPFound("/debug/tasks")
+    raise web.HTTPFound(_TASKS)
 
 
 def _now() -> float:
@@ -214,10 +223,25 @@ def _plain(text: str, status: int) -> web.Response:
 
 
 def _refuse(request: web.Request, reason: str, *, form: bool) -> web.Response:
-    if "text/html" not in request.headers.get("Accept", ""):
+    if not _is_browser(request):
         return web.Response(text=f"{reason}\n", status=403, headers=_HEADERS)
-    body = refused_page(reason=reason, form=form)
+    body = refused_page(title=_SIGN_IN, reason=reason, form=form, back="")
     return web.Response(body=body, status=403, content_type="text/html", charset="utf-8", headers=_HEADERS)
+
+
+def _said(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    """Give a browser as a page what went wrong, with a way back; others get the text as it is."""
+    if not _is_browser(request) or not isinstance(answer, web.Response):
+        return answer
+    # Behind a prefix too, as a worker's pages are.
+    back = "../" * (request.path.count("/") - 2) + "tasks" if request.path.startswith("/debug/") else _TASKS
+    body = refused_page(title=answer.reason, reason=(answer.text or "").strip(), form=False, back=back)
+    answer.body, answer.content_type = body, "text/html"
+    return answer
+
+
+def _is_browser(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def _html(body: bytes) -> web.Response:
