@@ -270,3 +270,27 @@ def test_it():
         asyncio.run(main())
 """
     suite(code).assert_outcomes(passed=1 - failed, failed=failed)
+
+
+@pytest.mark.parametrize(
+    "run", ["asyncio.run({})", "asyncio.Runner().run({})", "asyncio.new_event_loop().run_until_complete({})"]
+)
+def test_what_a_loop_was_asked_to_run_and_did_not_is_told_with_who_asked(suite, run):
+    result = suite(
+        """
+        async def left():
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.stop)
+            await asyncio.Event().wait()
+
+        def asks():
+            with pytest.raises(RuntimeError, match="stopped before"):
+                RUN
+
+        def test_it():
+            asks()
+        """.replace("RUN", run.format("left()")),
+        "--lowtide",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*test_planted:left made by test_planted:asks*"])

@@ -115,6 +115,7 @@ class Hooks:
         if watched is None or watched.loop is not loop or loop.is_closed():
             return
         if has_tasks(loop) and not _is_interrupted():  # nearly never
+            watched.note_lines(_getframe(1))
             for watcher in reversed([*self._watchers]):
                 watcher.closing(watched)
         watched.is_ending = True

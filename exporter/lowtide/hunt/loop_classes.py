@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import functools
 import sys
+from types import FrameType
 from typing import Any, Protocol
 from weakref import ref
 
@@ -23,6 +24,7 @@ from lowtide.record.destroyed import MESSAGE as DESTROYED
 from lowtide.record.part import Part
 
 _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
+_RUN, _ASYNCIO_RUN = asyncio.Runner.run.__code__, asyncio.run.__code__
 
 
 class Host(Protocol):
@@ -84,7 +86,8 @@ class LoopClasses:
                 if owner is None:
                     watched.births[id(task)] = ref(task), None, (), ""
                 else:
-                    lines = raw_lines_from(_getframe(1))
+                    frame = _getframe(1)
+                    lines = None if frame.f_code is _RUN and _is_run(frame) else raw_lines_from(frame)
                     watched.births[id(task)] = ref(task), owner, lines, function_name(coro)
             except Exception:  # noqa: BLE001 (the host must get its task: this is the boundary of Part, inlined)
                 if not part.broken:
@@ -122,6 +125,12 @@ class LoopClasses:
             return result
 
         return close
+
+
+def _is_run(frame: FrameType) -> bool:
+    """Say whether it is ``asyncio.run``: it closes the loop where it made the task, whose lines can be noted then."""
+    caller = frame.f_back
+    return caller is not None and caller.f_code is _ASYNCIO_RUN
 
 
 def _hand_down(context: Any, owner: Any) -> None:

@@ -6,14 +6,15 @@ ever read.
 
 import asyncio
 import sys
+from types import FrameType
 from typing import Any
 from weakref import ref
 
-from lowtide.hunt.births import Birth, Owner, RawLines, current, lines_of
+from lowtide.hunt.births import Birth, Owner, RawLines, current, lines_of, raw_lines_from
 from lowtide.hunt.leaks import Wait, wait_of
 
-RawBirth = tuple[ref[Any], Owner | None, RawLines, str]
-"""The task, whose it is, the lines that made it, and its coroutine function."""
+RawBirth = tuple[ref[Any], Owner | None, RawLines | None, str]
+"""The task, whose it is, the lines that made it if they are noted yet, and its coroutine function."""
 
 
 class WatchedLoop:
@@ -41,9 +42,15 @@ class WatchedLoop:
         known = self.births.get(id(task))
         # A weak reference is cleared before its object is finalized, so a dead one may still be this task's.
         if known is not None and known[0]() in (task, None):
-            return Birth(known[1], lines_of(known[2]), known[3])
+            return Birth(known[1], lines_of(known[2] or ()), known[3])
         context = task.get_context() if hasattr(task, "get_context") else None  # since 3.12
         return Birth((context.get(current) if context else None) or self.owner, ())
+
+    def note_lines(self, frame: FrameType) -> None:
+        """Note the lines of what ``asyncio.run`` was asked to run, from a frame in which it is left behind."""
+        for key, (task, owner, lines, coroutine) in self.births.items():
+            if lines is None:
+                self.births[key] = task, owner, raw_lines_from(frame), coroutine
 
     def note_waits(self, most: int) -> None:
         """Note where tasks wait, before a collection that may close the coroutines of some of them."""
