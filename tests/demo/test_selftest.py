@@ -10,7 +10,7 @@ import pytest
 from lowtide.attach import handle as handles
 from lowtide.demo import selftest
 from lowtide.judge import census, docket
-from lowtide.judge.census import Snapshot
+from lowtide.judge.counts import Snapshot
 from prometheus_client import CollectorRegistry
 
 PARTS = ["counts", "aged", "stray", "proof", "control", "scrape", "let go"]

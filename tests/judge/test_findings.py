@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 
 from lowtide.judge.advice import CIRCLE, advice_for
-from lowtide.judge.census import OriginCount
+from lowtide.judge.counts import OriginCount
 from lowtide.judge.findings import Sample, finding, spawning_line
 from lowtide.judge.waits import Place
 from lowtide.record.origins import Origin

@@ -9,7 +9,7 @@ from weakref import ref
 
 import pytest
 from lowtide.judge.census import Member
-from lowtide.judge.stacks import MOST_STEPS, Stacks, await_stack, folded, walk
+from lowtide.judge.stacks import MOST_STEPS, Known, Stacks, await_stack, folded, walk
 from lowtide.judge.standing import sits_in, stack_of
 from lowtide.record.origins import Origin
 
@@ -62,7 +62,7 @@ def test_tasks_are_counted_by_stack_and_those_that_ended_are_not():
         await done
         members = [Member(ref(task), Origin("c", "s"), 1.0) for task in (*tasks, done)]
         found = Stacks()
-        for _ in walk(members, found, each=True):
+        for _ in walk(members, found, Known(), each=True):
             pass
         event.set()
         await asyncio.gather(*tasks)
@@ -163,7 +163,9 @@ def test_equal_stacks_are_kept_once():
         tasks = [asyncio.create_task(_inner(event)) for _ in range(3)]
         await asyncio.sleep(0)
         found = Stacks()
-        for _ in walk([Member(ref(task), Origin("c", "s"), 1.0) for task in tasks], found, each=True):
+        for _ in walk(
+            [Member(ref(task), Origin("c", "s"), 1.0) for task in tasks], found, Known(), each=True
+        ):
             pass
         event.set()
         await asyncio.gather(*tasks)

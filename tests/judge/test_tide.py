@@ -1,6 +1,6 @@
 """The tide: the whole life of a process in a bounded number of columns."""
 
-from lowtide.judge.census import LoopCount
+from lowtide.judge.counts import LoopCount
 from lowtide.judge.tide import Tide
 
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lowtide.judge.census import LoopCount, OriginCount, Snapshot
+from lowtide.judge.counts import LoopCount, OriginCount, Snapshot
 from lowtide.publish.catalog import CATALOG
 from lowtide.publish.collector import Collector
 from lowtide.publish.families import (

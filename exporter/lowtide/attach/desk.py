@@ -21,7 +21,7 @@ from types import CodeType
 from lowtide.attach.errand import run_errand
 from lowtide.attach.inquiry import outline, spawner_codes, specimen
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.census import LoopCount, OriginCount, Snapshot
+from lowtide.judge.counts import LoopCount, OriginCount, Snapshot
 from lowtide.judge.findings import (
     Finding,
     Sample,
@@ -32,7 +32,7 @@ from lowtide.judge.findings import (
     with_sample,
 )
 from lowtide.judge.knot import Knot
-from lowtide.judge.stacks import Stack, Stacks, await_stack, walk
+from lowtide.judge.stacks import Known, Stack, Stacks, await_stack, walk
 from lowtide.judge.standing import sits_in, stack_of
 from lowtide.judge.waits import Place
 from lowtide.publish.page.source import Facts, LoopFacts, Outline, PauseFacts, Study, ThreadFacts
@@ -81,6 +81,8 @@ class Desk:
     ) -> None:
         self._recorders = recorders
         self._clock = clock
+        self._findings: list[Finding] = []
+        self._known = Known()
         self._samples: dict[Origin, _Kept] = {}
         self._lines: dict[Origin, Place] = {}
         self._worker = worker
@@ -120,9 +122,10 @@ class Desk:
         """Count now, and say what that finds: the findings have numbers and grades only."""
         # All origins' counts are let go of here: the answer is kept for a while, and a collection meets what is kept.
         snapshot = self._recorders.census.snapshot()
+        self._findings = outline(self._recorders, snapshot, self._findings)
         return Outline(
             facts=self._facts(snapshot.loops),
-            findings=outline(self._recorders, snapshot),
+            findings=self._findings,
             aged=sum(count.aged for count in snapshot.origins),
             largest=_largest(snapshot),
         )
@@ -150,7 +153,7 @@ class Desk:
         """Look at one finding from near."""
         near = _Near()
         self._ask(lambda recorded: self._look_near(recorded, finding.origin, near), _WITHIN)
-        sample = near.sample or self._known(finding.origin)
+        sample = near.sample or self._sampled_before(finding.origin)
         line = self.made_at([finding.origin]).get(finding.origin)
         return Study(with_sample(finding, sample, line), near.knot, near.stack, tuple(near.tasks.tasks))
 
@@ -183,7 +186,7 @@ class Desk:
         def look(recorded: RecordedLoop) -> Iterator[None]:
             members = census.members(recorded.count, _MOST_LISTED if each else MOST_STACKS)
             total.total += members.total
-            return walk(members, total, each=each)
+            return walk(members, total, self._known, each=each)
 
         self._ask(look, _STACKS_WITHIN)
         return total
@@ -243,11 +246,11 @@ class Desk:
                 near.stack = await_stack(task)
             del task, loop
             yield
-            yield from walk(members, near.tasks, each=True)
+            yield from walk(members, near.tasks, self._known, each=True)
 
         return steps()
 
-    def _known(self, origin: Origin) -> Sample | None:
+    def _sampled_before(self, origin: Origin) -> Sample | None:
         kept = self._samples.get(origin)
         return kept.sample if kept else None
 

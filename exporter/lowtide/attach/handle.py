@@ -16,7 +16,7 @@ from lowtide.attach.exporter import Exporter, register
 from lowtide.attach.inquiry import findings, in_loop
 from lowtide.attach.recorders import RecordedLoop, Recorders
 from lowtide.attach.serving import serve
-from lowtide.judge.census import Snapshot
+from lowtide.judge.counts import Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.settings import UNSET, Settings, Unset, load
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from types import CodeType
 from typing import Any, TypeVar
 
 from lowtide.attach.recorders import RecordedLoop, Recorders
-from lowtide.judge.census import Snapshot
+from lowtide.judge.counts import Snapshot, as_before
 from lowtide.judge.findings import (
     Background,
     Finding,
@@ -69,11 +69,15 @@ def _spawning_line(origin: Origin, spawners: dict[str, CodeType]) -> Place | Non
     return spawning_line(code, function_name(origin)) if code else None
 
 
-def outline(recorders: Recorders, snapshot: Snapshot | None = None) -> list[Finding]:
+def outline(
+    recorders: Recorders, snapshot: Snapshot | None = None, before: Iterable[Finding] = ()
+) -> list[Finding]:
     """List the same without asking any loop: numbers, grades, and what proven tasks wait on.
 
-    ``snapshot`` is one that was just taken, if there is one.
+    ``snapshot`` is one that was just taken, if there is one; of findings of ``before``, those that only got older
+    are listed again, as the same objects.
     """
+    known = {each.origin: each for each in before}
     graded: dict[Origin, Counter[str]] = {}
     waits: dict[Origin, Counter[str]] = {}
     for (origin, on, grade), count in recorders.stranded().items():
@@ -84,13 +88,16 @@ def outline(recorders: Recorders, snapshot: Snapshot | None = None) -> list[Find
     for left in snapshot.strays:
         strays[left.origin] += left.stray
     found = (
-        finding(
-            count,
-            graded.get(count.origin, {}),
-            None,
-            None,
-            _most_common(waits.get(count.origin)),
-            _background(recorders, count.origin, strays[count.origin]),
+        as_before(
+            known.get(count.origin),
+            finding(
+                count,
+                graded.get(count.origin, {}),
+                None,
+                None,
+                _most_common(waits.get(count.origin)),
+                _background(recorders, count.origin, strays[count.origin]),
+            ),
         )
         for count in snapshot.origins
         if count.aged or strays[count.origin] or any(graded.get(count.origin, {}).values())

@@ -13,7 +13,7 @@ from lowtide.demo.discounter import serving
 from lowtide.demo.prometheus import HOW_TO_GET_ONE, scraping
 from lowtide.demo.service import application
 from lowtide.demo.traffic import send
-from lowtide.judge.census import OriginCount, Snapshot
+from lowtide.judge.counts import OriginCount, Snapshot
 from lowtide.judge.findings import Finding
 from lowtide.record.origins import Origin
 

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from lowtide import __version__
 from lowtide.attach.handle import Lowtide, install
-from lowtide.judge.census import OriginCount
+from lowtide.judge.counts import OriginCount
 from lowtide.record.flows import flow
 
 PLANTED = 8

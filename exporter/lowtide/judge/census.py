@@ -19,10 +19,11 @@ from typing import NamedTuple
 from weakref import ref
 
 from lowtide.judge.belonging import flows_of
+from lowtide.judge.counts import AGE_BOUNDS, LoopCount, OriginCount, Snapshot, as_before
 from lowtide.judge.filing import Filing
 from lowtide.judge.floor import SlidingMinimum
 from lowtide.judge.roll import SEGMENT, Chosen, Roll, Tally
-from lowtide.judge.strays import FlowCount, StrayCount, Strays
+from lowtide.judge.strays import Strays
 from lowtide.record.destroyed import Destroyed, Note
 from lowtide.record.flows import Ledger
 from lowtide.record.origins import UNKNOWN, Budget, Origin
@@ -33,44 +34,6 @@ PROVE_AFTER = 5.0
 """Seconds that a task waits before it is asked whether anything can wake it: most are done by then."""
 FLOOR_WINDOW = 300.0
 """Seconds over which the low-water mark is taken."""
-AGE_BOUNDS = (1, 10, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 259200, 604800)
-
-
-@dataclass(frozen=True, slots=True)
-class LoopCount:
-    """One loop's tasks. ``ages`` has a count for each of AGE_BOUNDS and one for what is older, in seconds."""
-
-    loop: str
-    live: int
-    floor: int
-    made: int
-    ages: tuple[int, ...]
-    age_sum: float
-
-
-@dataclass(frozen=True, slots=True)
-class OriginCount:
-    """One origin's tasks, over all loops. ``oldest`` is an age in seconds, 0 when none is live."""
-
-    origin: Origin
-    live: int
-    aged: int
-    aged_entered: int
-    aged_ended: int
-    destroyed: int
-    oldest: float
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What one census found."""
-
-    loops: tuple[LoopCount, ...]
-    origins: tuple[OriginCount, ...]
-    origins_used: int
-    origins_folded: int
-    flows: tuple[FlowCount, ...] = ()
-    strays: tuple[StrayCount, ...] = ()
 
 
 class Member(NamedTuple):
@@ -137,6 +100,7 @@ class Census:
         self._numbers: dict[Origin, int] = {}
         self._tallies: list[Tally] = []
         self._origins: list[Origin] = []
+        self._counts: list[OriginCount | None] = []
         self._loops: list[MeasuredLoop] = []
         self._lock = threading.Lock()
         self._last = clock()
@@ -264,13 +228,14 @@ class Census:
             number = self._numbers[origin] = len(self._tallies)
             self._tallies.append(Tally())
             self._origins.append(origin)
+            self._counts.append(None)
         return number
 
     def _count_origin(self, origin: Origin, now: float) -> OriginCount:
         number = self._numbers[origin]
         tally = self._tallies[number]
         births = [birth for loop in self._loops if (birth := loop.roll.first_birth(number)) is not None]
-        return OriginCount(
+        count = OriginCount(
             origin=origin,
             live=tally.live,
             aged=tally.aged,
@@ -279,6 +244,8 @@ class Census:
             destroyed=tally.destroyed,
             oldest=now - min(births, default=now),
         )
+        self._counts[number] = count = as_before(self._counts[number], count)
+        return count
 
 
 def _pop(young: set[TaskRef], most: int) -> list[TaskRef]:

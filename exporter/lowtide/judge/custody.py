@@ -9,7 +9,7 @@ variable, is ``unwakeable`` too.
 import asyncio
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -29,6 +29,8 @@ _SCANNED = 2_000
 _MOST_SETTLED = 200
 # Tasks whose referrers one pass asks for: each makes the pass longer.
 _SAMPLED = 8
+_NONE: frozenset[int] = frozenset()
+"""One for all: two empty sets for each task would be most of what is kept for it, and more for each collection."""
 
 
 class Entry(weakref.ref["asyncio.Task[Any]"]):
@@ -55,8 +57,8 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
     needs: int
     references: int
     # The tasks that must be unwakeable too, and the coroutines in which this one is suspended, all by id.
-    group: set[int]
-    depends: set[int]
+    group: Set[int]
+    depends: Set[int]
     coroutines: tuple[int, ...]
 
     def begin(self, key: int, origin: Hashable, order: int) -> None:
@@ -64,7 +66,7 @@ class Entry(weakref.ref["asyncio.Task[Any]"]):
         self.key, self.origin, self.order = key, origin, order
         self.future, self.seen, self.pause, self.doubted = 0, 0.0, 0.0, False
         self.waiting_on, self.grade, self.held, self.holders = "", "", None, ()
-        self.needs, self.references, self.group, self.depends, self.coroutines = 0, 0, set(), set(), ()
+        self.needs, self.references, self.group, self.depends, self.coroutines = 0, 0, _NONE, _NONE, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Custody:
         entry.coroutines = tuple(map(id, chain(entry())))
         grip = grip_of(look, self._most)
         objects = look.survey.objects
-        entry.group = {id(objects[place]) for place in grip.tasks[1:]}
+        entry.group = {id(objects[place]) for place in grip.tasks[1:]} or _NONE
         entry.needs = grip.needs.get(1, 0)
         entry.references = grip.references
         for coroutine in entry.coroutines:
@@ -205,7 +207,7 @@ class Custody:
         )
 
     def _hold(self, entry: Entry, hold: Hold) -> None:
-        entry.held, entry.holders, entry.depends = bool(hold.live), tuple(hold.names), hold.depends
+        entry.held, entry.holders, entry.depends = bool(hold.live), tuple(hold.names), hold.depends or _NONE
 
     def _settle(self, entry: Entry, seen: set[int]) -> bool:
         """Grade a task, with all that it depends on if none of them is held; say whether it could be done."""

@@ -70,6 +70,7 @@ class Docket:
         self._full_collection = full_collection
         self._custody = Custody(loop, _MOST_OBJECTS, self._grade)
         self._entries = Shards[Entry]()
+        self._gone = self._forget  # one bound method for all
         self._fresh: dict[Hashable, deque[Entry]] = {}
         self._turns: deque[Hashable] = deque()
         self._due: list[tuple[float, int, Entry]] = []
@@ -95,7 +96,7 @@ class Docket:
         known = self._entries.get(id(task))
         if (known is not None and known() is task) or kind_of(type(task)) != TASK or task_done(task):
             return
-        entry = self._entries[id(task)] = Entry(task, self._forget)
+        entry = self._entries[id(task)] = Entry(task, self._gone)
         entry.begin(id(task), origin, next(self._order))
         entry.pause = _FIRST_PAUSE
         if origin not in self._fresh:

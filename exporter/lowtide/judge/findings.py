@@ -4,12 +4,12 @@ import dis
 import hashlib
 from asyncio import AbstractEventLoop
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
 from lowtide.judge.advice import Advice, advice_for
-from lowtide.judge.census import OriginCount
+from lowtide.judge.counts import OriginCount
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
 from lowtide.judge.knot import Knot, circle_of, knot_of
 from lowtide.judge.look import MOST_OBJECTS, STRANDED, Look, look_at
@@ -61,7 +61,7 @@ class Finding:
     aged: int
     stranded: int
     cancel_only: int
-    oldest: float
+    oldest: float = field(compare=False)
     waiting_on: str
     where: Place | None
     made_at: Place | None

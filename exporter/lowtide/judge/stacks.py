@@ -64,28 +64,46 @@ class Stacks:
         self.tasks.extend(other.tasks)
 
 
-def walk(members: Iterable[Member], into: Stacks, *, each: bool) -> Iterator[None]:
-    """Look at one task per step and note its stack; with ``each``, note the task itself too.
+_Steps = dict[tuple[int, object, int], tuple[Step, types.CodeType]]
+"""Steps by the identity of their code, their module and line. The code is kept, or another might take its place."""
+_MOST_KNOWN = 8192
 
-    Equal steps, stacks and places are kept once: what is kept, the garbage collector has to look at.
+
+@dataclass(slots=True)
+class Known:
+    """Steps, stacks and places that were met before, and are met again: equal ones are made and kept once.
+
+    What is made anew and kept, the garbage collector has to look at. Safe from any thread.
     """
-    steps: _Steps = {}
-    stacks = {stack: stack for stack in into.groups}
-    places: dict[Place | None, Place | None] = {}
+
+    steps: _Steps = field(default_factory=dict)
+    stacks: dict[Stack, Stack] = field(default_factory=dict)
+    places: dict[Place, Place] = field(default_factory=dict)
+
+    def trim(self) -> None:
+        """Forget what is known if that is more than a page shows."""
+        for known in (self.steps, self.stacks, self.places):
+            if len(known) > _MOST_KNOWN:
+                known.clear()
+
+
+def walk(members: Iterable[Member], into: Stacks, known: Known, *, each: bool) -> Iterator[None]:
+    """Look at one task per step and note its stack; with ``each``, note the task itself too."""
+    known.trim()
     for member in members:
         task = member.task()
         if task is not None and not task.done():
-            stack = await_stack(task, steps)
-            stack = stacks.setdefault(stack, stack)
+            stack = await_stack(task, known.steps)
+            stack = known.stacks.setdefault(stack, stack)
             into.groups[stack] += 1
             into.looked_at += 1
             if each:
-                into.tasks.append(_seen(task, member, stack, places))
+                into.tasks.append(_seen(task, member, stack, known.places))
         del task
         yield
 
 
-def _seen(task: Any, member: Member, stack: Stack, places: dict[Place | None, Place | None]) -> Seen:
+def _seen(task: Any, member: Member, stack: Stack, places: dict[Place, Place]) -> Seen:
     if kind_of(type(task)) != TASK:
         return Seen("?", member.origin, member.age, "unknown", None, stack)
     on = waiting_on(task) if waiting_for(task) is not None else "ready to run"
@@ -93,10 +111,6 @@ def _seen(task: Any, member: Member, stack: Stack, places: dict[Place | None, Pl
     return Seen(
         printable(name_of(task)), member.origin, member.age, on, places.setdefault(where, where), stack
     )
-
-
-_Steps = dict[tuple[int, object, int], tuple[Step, types.CodeType]]
-"""Steps by the identity of their code, their module and line. The code is kept, or another might take its place."""
 
 
 def await_stack(task: Any, steps: _Steps | None = None) -> Stack:
@@ -118,9 +132,10 @@ def _step(suspended: Any, steps: _Steps) -> Step:
     module = frame.f_globals.get("__name__") if frame is not None else None
     line = (frame.f_lineno if frame is not None else 0) or code.co_firstlineno
     key = (id(code), module if type(module) is str else None, line)
-    if key not in steps:
-        steps[key] = Step(_name(module, code.co_qualname), code.co_filename, line), code
-    return steps[key][0]
+    known = steps.get(key)  # another thread may forget all of them
+    if known is None:
+        known = steps[key] = Step(_name(module, code.co_qualname), code.co_filename, line), code
+    return known[0]
 
 
 _NAMES: dict[tuple[object, str], str] = {}

@@ -10,7 +10,7 @@ Guarantees: one thread adds, any thread reads; a reader gets the columns of one 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lowtide.judge.census import LoopCount
+from lowtide.judge.counts import LoopCount
 
 MOST_COLUMNS = 360
 """Columns kept: more than a screen can show, and even, so that they can be joined in pairs."""

@@ -6,7 +6,7 @@ from time import time  # noqa: TID251 (a heartbeat's timestamp is a date, not an
 
 from prometheus_client.metrics_core import Metric as Family
 
-from lowtide.judge.census import AGE_BOUNDS, Snapshot
+from lowtide.judge.counts import AGE_BOUNDS, Snapshot
 from lowtide.publish.catalog import family
 from lowtide.record.heartbeat import Heartbeat
 from lowtide.record.histogram import cumulative

@@ -1,7 +1,7 @@
 """Charts: the tide and the heat map as shapes."""
 
 import pytest
-from lowtide.judge.census import AGE_BOUNDS
+from lowtide.judge.counts import AGE_BOUNDS
 from lowtide.judge.tide import Column
 from lowtide.publish.page.charts import HEIGHT, WIDTH, bands, heat_of, lines_of, shares_of
 

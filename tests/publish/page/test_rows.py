@@ -1,7 +1,7 @@
 """Rows: which findings a request wants."""
 
 import pytest
-from lowtide.judge.census import OriginCount
+from lowtide.judge.counts import OriginCount
 from lowtide.judge.findings import finding
 from lowtide.publish.page.rows import Query, evidence_of, key_of, page_of, query_of
 from lowtide.record.origins import Origin

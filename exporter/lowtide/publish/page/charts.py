@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lowtide.judge.census import AGE_BOUNDS
+from lowtide.judge.counts import AGE_BOUNDS
 from lowtide.judge.tide import Column
 from lowtide.publish.page.words import lasting, number, roughly
 from lowtide.record.watcher import Breath

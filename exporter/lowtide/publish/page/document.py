@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lowtide.judge.census import AGE_BOUNDS
+from lowtide.judge.counts import AGE_BOUNDS
 from lowtide.judge.findings import Finding
 from lowtide.judge.waits import Place
 from lowtide.publish.page.headline import Headline, Totals

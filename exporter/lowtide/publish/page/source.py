@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from lowtide.judge.census import LoopCount, OriginCount
+from lowtide.judge.counts import LoopCount, OriginCount
 from lowtide.judge.findings import Finding
 from lowtide.judge.knot import Knot
 from lowtide.judge.stacks import Seen, Stack, Stacks, Step
