@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.scope import Scope
 
 from lowtide.hunt.births import current
 from lowtide.hunt.hooks import hooks
@@ -175,7 +176,7 @@ def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def execute(fixture: pytest.FixtureDef[Any], request: Any) -> Any:
         __tracebackhide__ = True
-        if fixture.scope == "function":
+        if fixture._scope is Scope.Function:  # noqa: SLF001 (``scope`` takes six times as long)
             return original(fixture, request)
         before = current.get()
         current.set(None)
