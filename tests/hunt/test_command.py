@@ -121,3 +121,31 @@ def test_a_wrong_option_is_an_error(option, capsys):
         main(["audit", option])
     assert error.value.code == 2
     assert "should be" in capsys.readouterr().err
+
+
+SERVICE = """
+import threading
+
+from aiohttp import web
+
+async def hello(request):
+    return web.Response()
+
+app = web.Application()
+app.router.add_get("/", hello)
+threading.Thread(target=threading.Event().wait, args=({},), name="database").start()
+"""
+
+
+@pytest.mark.parametrize(("seconds", "is_waited_for"), [("None", False), ("4", True)])
+def test_the_command_ends_though_a_thread_of_the_service_does_not(tmp_path, seconds, is_waited_for):
+    (tmp_path / "service_with_thread.py").write_text(SERVICE.format(seconds))
+    (tmp_path / "flows.yaml").write_text(
+        "service: service_with_thread:app\nrounds: 1\nsettle: 0.5s\nflows: [{path: /}]\n"
+    )
+    command = [sys.executable, "-m", "lowtide.cli", "audit"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0
+    assert "GET /" in run.stdout
+    said = "lowtide audit: ended without waiting for the service's threads 'database'\n"
+    assert run.stderr == ("" if is_waited_for else said)

@@ -1,7 +1,10 @@
 """The command ``lowtide audit``."""
 
 import argparse
+import os
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from lowtide.hunt.verdicts import Report
 
 COULD_NOT_RUN = 2
+_FAREWELL = 5.0
+"""Seconds that threads of the service get to end by themselves, when the report has been printed."""
 _FILE = "flows.yaml"
 
 
@@ -47,6 +52,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run ``lowtide audit``; return 0 if all is clean, 1 on leaks, 2 if it could not run."""
+    status = _run(options)
+    _see_to_the_end(status)
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         if options.from_openapi or options.discover:
             return _write_first(options)
@@ -115,6 +126,33 @@ def _audit(options: argparse.Namespace) -> int:
         return COULD_NOT_RUN
     _print(found, options)
     return found.status
+
+
+def _see_to_the_end(status: int) -> None:
+    """Let the command end though the service leaves threads running that are no daemons.
+
+    Python waits for those when it ends, after the main thread, and would wait for ever.
+    """
+    if not _others():
+        return
+
+    def end() -> None:
+        threading.main_thread().join()
+        until = time.monotonic() + _FAREWELL
+        while (left := _others()) and time.monotonic() < until:
+            time.sleep(0.05)
+        if left:
+            names = ", ".join(repr(thread.name) for thread in left)
+            print(f"lowtide audit: ended without waiting for the service's threads {names}", file=sys.stderr)
+            sys.stdout.flush()
+            os._exit(status)
+
+    threading.Thread(target=end, name="lowtide-audit-end", daemon=True).start()
+
+
+def _others() -> list[threading.Thread]:
+    main = threading.main_thread()
+    return [thread for thread in threading.enumerate() if thread is not main and not thread.daemon]
 
 
 def _print(found: "Report", options: argparse.Namespace) -> None:
