@@ -110,6 +110,12 @@ async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.sleep(0.01))
 """,
     "a thread that ends": "threading.Thread(target=time.sleep, args=(0.1,)).start()",
+    "a pool that only a cycle keeps": """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(1)
+pool.itself = pool
+pool.submit(int).result()
+""",
     "a thread of the loop's own pool": "await asyncio.to_thread(time.sleep, 0.01)",
     "a generator that is not closed": """
 async def numbers():
@@ -272,24 +278,33 @@ def test_it():
     suite(code).assert_outcomes(passed=1 - failed, failed=failed)
 
 
-@pytest.mark.parametrize(
-    "run", ["asyncio.run({})", "asyncio.Runner().run({})", "asyncio.new_event_loop().run_until_complete({})"]
-)
-def test_what_a_loop_was_asked_to_run_and_did_not_is_told_with_who_asked(suite, run):
+ASKERS = {
+    "asyncio.run": "asyncio.run(left())",
+    "a Runner": "with asyncio.Runner() as runner:\n        runner.run(left())",
+    "a loop": (
+        "with contextlib.closing(asyncio.new_event_loop()) as loop:\n        loop.run_until_complete(left())"
+    ),
+}
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+def test_what_a_loop_was_asked_to_run_and_did_not_is_told_with_who_asked(suite, asker):
     result = suite(
         """
-        async def left():
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.stop)
-            await asyncio.Event().wait()
+import contextlib
 
-        def asks():
-            with pytest.raises(RuntimeError, match="stopped before"):
-                RUN
+async def left():
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.stop)
+    await asyncio.Event().wait()
 
-        def test_it():
-            asks()
-        """.replace("RUN", run.format("left()")),
+def asks():
+    ASKS
+
+def test_it():
+    with pytest.raises(RuntimeError, match="stopped before"):
+        asks()
+""".replace("ASKS", ASKERS[asker]),
         "--lowtide",
     )
     result.assert_outcomes(failed=1)

@@ -25,6 +25,8 @@ from lowtide.hunt.patience import settled, wait
 from lowtide.hunt.threads import is_idle, thread_function, thread_leak
 from lowtide.record.threads import OWN
 
+_FOR_POOLS = 0.2
+"""Seconds that idle threads get to end when their pool was collected."""
 _IN_OTHER_THREAD = 10.0
 """Seconds beyond the settling that a loop in another thread gets, before it is judged without being asked."""
 
@@ -84,6 +86,9 @@ class Watch(Owner):
             return
         if asyncio._get_running_loop() is None:  # noqa: SLF001 (public, but for its name)
             wait(self._threads_left, self.rules.settle)
+            if any(is_idle(thread) for thread, _ in self._threads_left()):
+                gc.collect()  # a pool that only a cycle keeps lets its threads go then
+                wait(self._threads_left, _FOR_POOLS)
         self._take_threads()
 
     def check_and_end(self) -> None:
