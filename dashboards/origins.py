@@ -11,7 +11,7 @@ LIVE, AGED, STRAY = "asyncio_tasks_live", "asyncio_tasks_aged", "asyncio_tasks_s
 LOST = "asyncio_tasks_destroyed_pending_total"
 ON = "on (coroutine)"
 
-_MOST = 6
+MOST = 6
 """Origins that had the most live tasks, and as many with aged ones: more than twelve can't be told apart."""
 _FLOWS = 6
 """Flows behind those."""
@@ -96,7 +96,7 @@ def _most() -> str:
     # Old tasks are compared at the end only, like stray ones above: those that leak have the most there, and it is
     # half as much to read.
     now = f"sum {by(AGED, 'coroutine')} ({raw(AGED, ORIGIN)} @ end()) > 0"
-    return f"topk({_MOST}, sum {by(LIVE, 'coroutine')} ({_highest(LIVE)})) or topk({_MOST}, {now})"
+    return f"topk({MOST}, sum {by(LIVE, 'coroutine')} ({_highest(LIVE)})) or topk({MOST}, {now})"
 
 
 def _highest(name: str) -> str:

@@ -17,14 +17,14 @@ WITHIN = 240.0
 
 
 @contextlib.contextmanager
-def fleet():
+def fleet(pools=0):
     """Run the processes; give a function that restarts the odd one as another version, and their addresses."""
     demo, odd = _ports(2)
-    running = [_python("lowtide.cli", "demo", "--port", str(demo)), _odd(odd, "0.9")]
+    running = [_python("lowtide.cli", "demo", "--port", str(demo)), _odd(odd, "0.9", pools)]
 
     def deploy(version):
         _end(running.pop())
-        running.append(_odd(odd, version))
+        running.append(_odd(odd, version, pools))
 
     try:
         yield f"127.0.0.1:{demo}", f"127.0.0.1:{odd}", deploy
@@ -42,8 +42,8 @@ def _ports(count):
         return [probe.getsockname()[1] for probe in probes]
 
 
-def _odd(port, version):
-    return _python("tests.dashboards.odd", str(port), version)
+def _odd(port, version, pools):
+    return _python("tests.dashboards.odd", str(port), version, str(pools))
 
 
 def _python(module, *arguments):

@@ -1,8 +1,8 @@
-"""``python -m tests.dashboards.odd PORT VERSION``: a process with everything that the demo doesn't do.
+"""``python -m tests.dashboards.odd PORT VERSION [POOLS]``: a process with everything that the demo doesn't do.
 
-It blocks its loop, loses tasks to the garbage collector, ends old ones, starts threads, leaves strays behind,
-keeps pools beside which those that lose tasks are small, and has more origins than it may have labels for. It runs
-until it is killed.
+It blocks its loop, loses tasks to the garbage collector, ends old ones, starts threads, leaves strays behind
+and has more origins than it may have labels for. It runs until it is killed. Beside six pools, those origins that
+lose tasks are small ones.
 """
 
 import asyncio
@@ -59,9 +59,9 @@ async def more():
     await asyncio.sleep(1)
 
 
-def pools():
-    """Start as many pools as panels by origin show, of more tasks than are ever lost at a time."""
-    for number in range(6):
+def pools(count):
+    """Start pools, each of more tasks than are ever lost at a time."""
+    for number in range(count):
         scope = {"__name__": __name__, "outlives": outlives}
         exec(f"async def pool_{'abcdef'[number]}():\n    await outlives()", scope)
         for _ in range(20):
@@ -76,12 +76,12 @@ def origins():
         yield scope[f"spawner_{'abcdefgh'[number]}"]
 
 
-async def main(port, version):
+async def main(port, version, count=0):
     held = []
-    settings = {"aged_after": 1.0, "stray_after": 1.0, "max_origins": 12}
+    settings = {"aged_after": 1.0, "stray_after": 1.0, "max_origins": 6 + count}
     with lowtide.install(service="odd", version=version, port=port, **settings):
         threading.Thread(target=threading.Event().wait, name="worker-1", daemon=True).start()
-        held += pools()
+        held += pools(count)
         async with asyncio.TaskGroup() as group:
             for part in (blocks(), loses(), ends_old_ones(held), strays(held)):
                 group.create_task(part)
@@ -92,4 +92,4 @@ async def main(port, version):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])))
