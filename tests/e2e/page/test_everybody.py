@@ -15,6 +15,22 @@ def test_on_a_phone_and_zoomed_to_twice_or_four_times_nothing_is_wider_than_the_
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+ROLES = {"table": "table", "row": "tbody tr", "rowheader": "tbody th", "cell": "tbody td:not([aria-hidden=true])"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_on_a_phone_tables_are_still_tables_for_a_screen_reader(page, leaks, view):
+    page.set_viewport_size({"width": 390, "height": 740})
+    open_view(page, leaks, view)
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    roles = [node["role"]["value"] for node in tree if not node["ignored"]]
+    shown = "all => all.filter(each => each.checkVisibility()).length"
+    for role, selector in ROLES.items():
+        count = page.locator(selector).evaluate_all(shown)
+        assert count > 0
+        assert roles.count(role) == count, role
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize("view", ["tasks", "pauses", "finding"])
 def test_what_is_written_in_drawings_can_be_read_on_a_phone_too(page, leaks, view, width):
