@@ -15,7 +15,12 @@ def test_on_a_phone_and_zoomed_to_twice_or_four_times_nothing_is_wider_than_the_
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-ROLES = {"table": "table", "row": "tbody tr", "rowheader": "tbody th", "cell": "tbody td:not([aria-hidden=true])"}
+ROLES = {
+    "table": "table",
+    "row": "tbody tr",
+    "rowheader": "tbody th",
+    "cell": "tbody td:not([aria-hidden=true])",
+}
 
 
 @pytest.mark.parametrize("view", VIEWS)
