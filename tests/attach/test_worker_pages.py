@@ -1,14 +1,17 @@
 """The pages of workers that share a port: which are whose, and who may see them."""
 
 import base64
+import gzip
+import http.client
 import json
 import re
 import urllib.error
+import urllib.request
 
 import bcrypt
 import pytest
 
-from tests.attach.crew import Crew
+from tests.attach.crew import Crew, poll
 
 
 def test_each_worker_can_be_opened(three):
@@ -35,6 +38,54 @@ def test_the_ports_own_debug_page_is_always_that_of_the_first_worker(three):
     first = three.pids()["0"]
     for _ in range(10):
         assert json.loads(three.get("/debug/tasks.json")[0])["process"]["pid"] == first
+
+
+def test_a_page_is_compressed_only_for_who_can_read_that(three):
+    for path in ("/debug/tasks.json", "/worker/1/debug/tasks.json", "/worker/1/metrics"):
+        connection = http.client.HTTPConnection("127.0.0.1", three.number, timeout=20)
+        for accepts in ("", "gzip"):
+            connection.putrequest("GET", path, skip_accept_encoding=True)
+            if accepts:
+                connection.putheader("Accept-Encoding", accepts)
+            connection.endheaders()
+            answer = connection.getresponse()
+            body = answer.read()
+            assert (answer.getheader("Content-Encoding") or "") == accepts
+            assert (gzip.decompress(body) if accepts else body).isascii()
+        connection.close()
+
+
+def _audit(crew, path="", prefix="", body=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{crew.number}{prefix}/debug/audit{path}", body)
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_an_audit_gets_the_only_worker(crew):
+    crew.hire()
+    poll(lambda: crew.up() == {"0": 1})
+    assert _audit(crew)[1]["process"] == crew.pids()["0"]
+    assert _audit(crew, "/collections", body=b"{}") == (200, {})
+
+
+def test_of_several_workers_an_audit_gets_the_one_that_it_names(three):
+    pids = three.pids()
+    for path, body in (("", None), ("/collections", b"{}")):
+        status, said = _audit(three, path, body=body)
+        assert status == 409
+        assert "3 processes share this port" in said
+        assert "/worker/N behind the port which of 0, 1, 2" in said
+    for worker in range(3):
+        status, found = _audit(three, prefix=f"/worker/{worker}")
+        assert (status, found["process"]) == (200, pids[str(worker)])
+        assert _audit(three, "/collections", f"/worker/{worker}", b"{}") == (200, {})
+        assert _audit(three, "/collections", f"/worker/{worker}", b"no JSON")[0] == 400
 
 
 def test_a_token_guards_every_workers_pages(tmp_path):

@@ -19,6 +19,7 @@ from lowtide.publish.merge import Merged
 from lowtide.publish.page.site import VIEWS, Handler, Site
 from lowtide.publish.page.template import workers_page
 from lowtide.publish.server import off_loop
+from lowtide.publish.subject import PATH as AUDIT
 from lowtide.record.threads import mark_own
 
 WITHIN: Final = 2.0
@@ -42,7 +43,9 @@ class SharedSite:
 
     def attach(self, application: web.Application, address: str) -> None:
         """Add the routes, in front of the site's own."""
-        application.add_routes([web.get(path, handler) for path, handler in self._peers.routes().items()])
+        peers = self._peers
+        application.add_routes([web.get(path, handler) for path, handler in peers.routes().items()])
+        application.add_routes([web.post(path, handler) for path, handler in peers.posts().items()])
         self._site.attach(application, address)
 
     def close(self) -> None:
@@ -71,6 +74,14 @@ class Peers:
             "/worker/{slot}/{path:.*}": self.pass_on,
             # The site's own views, but always of the same worker, whichever answers.
             **dict.fromkeys(VIEWS, self.pass_on_first),
+            AUDIT: self.pass_on_only,
+        }
+
+    def posts(self) -> dict[str, Handler]:
+        """Give the paths to which an audit sends what it wants."""
+        return {
+            AUDIT + "/{path:.+}": self.pass_on_only,
+            "/worker/{slot}" + AUDIT + "/{path:.+}": self.pass_on,
         }
 
     def close(self) -> None:
@@ -168,14 +179,30 @@ class Peers:
         well = [number for number in present if number not in self._late]
         return await self._pass_on(request, (well or present)[0], request.rel_url.raw_path.lstrip("/"))
 
+    async def pass_on_only(self, request: web.Request) -> web.StreamResponse:
+        """Answer with what the worker answers, if there is only one: the counts of one of several tell nothing."""
+        present = self.workers()
+        if len(present) > 1:
+            raise web.HTTPConflict(
+                text=f"{len(present)} processes share this port: audit a service with one worker, or say with"
+                f" /worker/N behind the port which of {', '.join(map(str, present))} alone gets the requests\n"
+            )
+        return await self.pass_on_first(request)
+
     async def _pass_on(self, request: web.Request, number: int, rest: str) -> web.StreamResponse:
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
         headers = dict(_forwarded(request.headers.items()))
         async with self._session(number, total=None) as session:
             try:
                 async with asyncio.timeout(_PAGE_WITHIN):
-                    answer = await session.get(
-                        f"http://localhost/{rest}{query}", headers=headers, allow_redirects=False
+                    answer = await session.request(
+                        request.method,
+                        f"http://localhost/{rest}{query}",
+                        headers=headers,
+                        data=await request.read() or None,
+                        # What was asked for is passed on as it comes: compressed only for who can read that.
+                        skip_auto_headers=("Accept-Encoding", "Content-Type"),
+                        allow_redirects=False,
                     )
             except TimeoutError:
                 raise web.HTTPGatewayTimeout(

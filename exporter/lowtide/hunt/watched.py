@@ -150,6 +150,8 @@ class There:
             async with self._session.request(method, url, json=body, headers=self._headers) as answer:
                 if answer.status in {401, 403}:
                     raise RuntimeError(f"{url} wants a token: put it into LOWTIDE_TOKEN")
+                if answer.status == 409:
+                    raise RuntimeError(f"{url}: {(await answer.text()).strip()}")
                 if answer.status != 200:
                     raise RuntimeError(
                         f"{url} answered {answer.status}: is it lowtide, of this version? {HINT}"
