@@ -5,12 +5,11 @@ stays and the report is a section of it.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
-from _pytest.scope import Scope
 
 from lowtide.hunt.births import current
 from lowtide.hunt.hooks import hooks
@@ -159,7 +158,12 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     ours = Items(config, items)
     manager = config.pluginmanager
     manager.register(ours, _NAME)
-    config.add_cleanup(Patch(pytest.FixtureDef, "execute", _by_nobody).undo)
+    # To replace the method of the class would cost a test as much as all else that is done for its fixtures.
+    wider = [each for each in _fixtures(items) if each.scope != "function"]
+    for fixture in wider:
+        config.add_cleanup(Patch(fixture, "execute", _by_nobody).undo)
+    if not wider:  # pytest keeps them somewhere else: it has some of its own
+        config.add_cleanup(Patch(pytest.FixtureDef, "execute", _by_nobody).undo)
     if any(
         not (each.wrapper or each.hookwrapper or each.plugin is ours or each.plugin_name == "runner")
         for each in config.hook.pytest_runtest_protocol.get_hookimpls()
@@ -167,21 +171,34 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         manager.register(ItemsRunByOthers(ours), "lowtide-items-run-by-others")
 
 
-def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Let what a fixture of wider scope makes be nobody's.
+def _fixtures(items: Sequence[pytest.Item]) -> Iterator[pytest.FixtureDef[Any]]:
+    """Find all fixtures that tests may ask for, in whichever way this version of pytest keeps them."""
+    kept: list[Any] = []
+    for item in items[:1]:
+        manager = vars(item.session).get("_fixturemanager")
+        kept += [value for name, value in vars(manager).items() if "fixturedefs" in name] if manager else []
+    while kept:
+        thing = kept.pop()
+        if isinstance(thing, Mapping):
+            kept.extend(thing.values())
+        elif isinstance(thing, list | tuple):
+            kept.extend(thing)
+        elif isinstance(thing, pytest.FixtureDef):
+            yield thing
 
-    A hook around each fixture would cost a test twice as much, and nearly all fixtures are of one test only.
-    """
+
+def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let what a fixture of wider scope makes be nobody's."""
 
     @functools.wraps(original)
-    def execute(fixture: pytest.FixtureDef[Any], request: Any) -> Any:
+    def execute(*arguments: Any, **named: Any) -> Any:
         __tracebackhide__ = True
-        if fixture._scope is Scope.Function:  # noqa: SLF001 (``scope`` takes six times as long)
-            return original(fixture, request)
+        fixture = getattr(original, "__self__", None) or arguments[0]
         before = current.get()
-        current.set(None)
+        if fixture.scope != "function":
+            current.set(None)
         try:
-            return original(fixture, request)
+            return original(*arguments, **named)
         finally:
             current.set(before)
 
