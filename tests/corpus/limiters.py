@@ -153,8 +153,10 @@ async def window_still_running(stage):
 @fixes(window_still_running)
 async def window_rolls_soon(stage):
     window = Window(limit=2)
-    window.start(0.001)
-    await asyncio.wait([stage.spawn(window.enter()) for _ in range(3)])
+    calls = [stage.spawn(window.enter()) for _ in range(3)]
+    await turns()
+    window.start(0.001)  # not before the last one waits: on a slow machine it would open in vain
+    await asyncio.wait(calls)
 
 
 class Breaker:
