@@ -5,11 +5,12 @@ stays and the report is a section of it.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.scope import Scope
 
 from lowtide.hunt.births import current
 from lowtide.hunt.hooks import hooks
@@ -158,12 +159,7 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     ours = Items(config, items)
     manager = config.pluginmanager
     manager.register(ours, _NAME)
-    # To replace the method of the class would cost a test as much as all else that is done for its fixtures.
-    wider = [each for each in _fixtures(items) if each.scope != "function"]
-    for fixture in wider:
-        config.add_cleanup(Patch(fixture, "execute", _by_nobody).undo)
-    if not wider:  # pytest keeps them somewhere else: it has some of its own
-        config.add_cleanup(Patch(pytest.FixtureDef, "execute", _by_nobody).undo)
+    config.add_cleanup(Patch(pytest.FixtureDef, "execute", _by_nobody).undo)
     if any(
         not (each.wrapper or each.hookwrapper or each.plugin is ours or each.plugin_name == "runner")
         for each in config.hook.pytest_runtest_protocol.get_hookimpls()
@@ -171,34 +167,21 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         manager.register(ItemsRunByOthers(ours), "lowtide-items-run-by-others")
 
 
-def _fixtures(items: Sequence[pytest.Item]) -> Iterator[pytest.FixtureDef[Any]]:
-    """Find all fixtures that tests may ask for, in whichever way this version of pytest keeps them."""
-    kept: list[Any] = []
-    for item in items[:1]:
-        manager = vars(item.session).get("_fixturemanager")
-        kept += [value for name, value in vars(manager).items() if "fixturedefs" in name] if manager else []
-    while kept:
-        thing = kept.pop()
-        if isinstance(thing, Mapping):
-            kept.extend(thing.values())
-        elif isinstance(thing, list | tuple):
-            kept.extend(thing)
-        elif isinstance(thing, pytest.FixtureDef):
-            yield thing
-
-
 def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Let what a fixture of wider scope makes be nobody's."""
+    """Let what a fixture of wider scope makes be nobody's.
+
+    A hook around each fixture would cost a test twice as much, and nearly all fixtures are of one test only.
+    """
 
     @functools.wraps(original)
-    def execute(*arguments: Any, **named: Any) -> Any:
+    def execute(fixture: pytest.FixtureDef[Any], request: Any) -> Any:
         __tracebackhide__ = True
-        fixture = getattr(original, "__self__", None) or arguments[0]
+        if fixture._scope is Scope.Function:  # noqa: SLF001 (``scope`` takes six times as long)
+            return original(fixture, request)
         before = current.get()
-        if fixture.scope != "function":
-            current.set(None)
+        current.set(None)
         try:
-            return original(*arguments, **named)
+            return original(fixture, request)
         finally:
             current.set(before)
 
