@@ -43,7 +43,7 @@ HOMES = {
     "jinja2": ("lowtide.publish.page.template",),
     "rich": ("lowtide.watch.top", "lowtide.hunt"),
     "aiohttp": ("lowtide.publish", "lowtide.attach", "lowtide.hunt", "lowtide.demo"),
-    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items"),
+    "pytest": ("lowtide.hunt.pytest_plugin", "lowtide.hunt.pytest_items", "lowtide.hunt.pytest_rules"),
     "_pytest": ("lowtide.hunt.pytest_items",),
     "bcrypt": ("lowtide.publish.basic_auth",),
     "yaml": (

@@ -1,8 +1,9 @@
-"""Crews for the tests of workers."""
+"""Crews for the tests of workers, and programs for those of ``lowtide run``."""
 
 import pytest
 
 from tests.attach.crew import Crew, poll
+from tests.attach.running import program  # noqa: F401 (a fixture)
 
 
 @pytest.fixture

@@ -164,25 +164,32 @@ def test_a_response_that_is_sent_bit_by_bit_is_a_flow_to_its_end(serve, is_body)
     assert serve(build, use) == ({("GET /bits", "bits"): 1}, {"GET /bits": 1})
 
 
-def test_a_file_is_sent_as_ever(serve, tmp_path):
+def test_a_file_is_sent_as_ever(serve, tmp_path, caplog):
     (tmp_path / "file").write_bytes(b"0123456789" * 100_000)
 
     def build(leaks):
         async def handler(request):
-            return web.FileResponse(tmp_path / "file")
+            return web.FileResponse(tmp_path / request.match_info["name"])
 
         app = web.Application()
-        app.add_routes([web.get("/file", handler)])
+        app.add_routes([web.route("*", "/file/{name}", handler), web.static("/static", tmp_path)])
         return app
 
     async def use(handle, session, url):
-        async with session.get(f"{url}/file", headers={"Range": "bytes=5-9"}) as response:
+        async with session.get(f"{url}/file/file", headers={"Range": "bytes=5-9"}) as response:
             assert (response.status, await response.read()) == (206, b"56789")
-        async with session.get(f"{url}/file") as response:
-            assert len(await response.read()) == 1_000_000
+        async with session.head(f"{url}/file/file") as response:
+            assert (response.status, response.headers["Content-Length"]) == (200, "1000000")
+        for method, path in [("GET", "file/file"), ("POST", "file/file"), ("GET", "static/file")]:
+            async with session.request(method, f"{url}/{path}") as response:
+                assert len(await response.read()) == 1_000_000
+        assert await fetch(session, f"{url}/file/missing") == 404
+        assert len(session.connector._conns) == 1  # whose only connection was kept all along
         return ended(handle)
 
-    assert serve(build, use) == {"GET /file": 2}
+    flows = serve(build, use)
+    assert flows == {"GET /file/{name}": 3, "HEAD /file/{name}": 1, "POST /file/{name}": 1, "GET /static": 1}
+    assert not [each for each in caplog.records if each.name.startswith("aiohttp")]
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_stream_ends_its_flow(serve):

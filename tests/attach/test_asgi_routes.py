@@ -99,6 +99,24 @@ def test_a_server_s_root_path_is_no_part_of_the_name(install):
     assert asyncio.run(main()) == {"GET /{tenant}/item/{item}": 1}
 
 
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter")
+def test_a_root_path_of_the_application_s_own_is_no_part_of_the_name_either(serve):
+    def build(leaks):
+        app = FastAPI(root_path="/proxy")
+        for name in ("users", "orders"):
+            mounted = FastAPI()
+            mounted.add_api_route("/item/{item}", lambda item: item)
+            app.mount(f"/{name}", mounted)
+        return app
+
+    async def use(handle, session, url):
+        for name in ("users", "orders"):
+            assert await fetch(session, f"{url}/proxy/{name}/item/1") == 200
+        return ended(handle)
+
+    assert serve(build, use) == {"GET /users/item/{item}": 1, "GET /orders/item/{item}": 1}
+
+
 def test_routers_and_applications_inside_a_fastapi_have_their_prefixes(serve):
     def build(leaks):
         app, router, inner, mounted = (

@@ -2,11 +2,9 @@
 
 import asyncio
 import gc
-import os
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 
 import lowtide
@@ -14,9 +12,9 @@ from lowtide.attach import handle as handles
 from prometheus_client import CollectorRegistry
 
 from tests.chaos.fault import fault, times
+from tests.chaos.forker import Forker
 from tests.chaos.memory import resident
 
-_CHILD_WITHIN = 30
 _STEPS = 0.05
 """At this scale and above every step is tried, below it fewer."""
 
@@ -56,65 +54,6 @@ def steps(function, at):
     return count
 
 
-def _child():
-    """Be a forked child: install lowtide, scrape it, and say by the exit status whether that went well."""
-
-    async def main():
-        with lowtide.install(port=0, registry=CollectorRegistry()) as handle:
-            page = await asyncio.to_thread(lambda: urllib.request.urlopen(handle.url, timeout=10).read())
-        return b"asyncio_tasks{" in page
-
-    status = 1
-    try:
-        status = 0 if asyncio.run(main()) else 2
-    finally:
-        os._exit(status)
-
-
-class _Forker(threading.Thread):
-    """Forks from a thread of its own, as often as it is asked, and keeps the children's exit statuses."""
-
-    def __init__(self):
-        super().__init__(name="forker")
-        self.statuses = []
-        self._asked = threading.Semaphore(0)
-        self._forked = threading.Semaphore(0)
-        self._over = False
-        self.start()
-
-    def fork(self):
-        self._asked.release()
-        self._forked.acquire()
-
-    def end(self):
-        self._over = True
-        self._asked.release()
-        self.join()
-
-    def run(self):
-        while True:
-            self._asked.acquire()
-            if self._over:
-                return
-            pid = os.fork()
-            if not pid:
-                _child()
-            self._forked.release()
-            self.statuses.append(_wait(pid))
-
-
-def _wait(pid):
-    until = time.monotonic() + _CHILD_WITHIN
-    while time.monotonic() < until:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(pid, 9)
-    os.waitpid(pid, 0)
-    return "hung"
-
-
 @fault(
     "another thread forks in the middle of install()",
     "the child starts clean and may install() itself; the parent notices nothing",
@@ -123,7 +62,7 @@ def fork_at_every_step_of_install(scale: float) -> str:
     """Locks that the parent's thread holds at that step stay locked in the child for ever."""
     loop = asyncio.new_event_loop()
     every = max(1, round(_STEPS / scale))
-    forker = _Forker()
+    forker = Forker()
     opened = []
 
     def at(number):

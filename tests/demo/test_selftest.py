@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -81,7 +82,8 @@ def test_a_wrong_environment_is_an_error_that_names_it():
 def test_a_task_factory_that_is_gone_is_seen_in_the_counts(hurried):
     status, verdicts, end = run(lambda recorders, _: recorders.loops[0].count.nursery.uninstall(), within=2)
     assert (status, "counts" in failed(verdicts)) == (1, True)
-    assert "0 of 8 leaked and 0 of 8 healthy" in verdicts["counts"]
+    # Up to Python 3.13 the census finds the tasks all the same, but nobody knows who made them.
+    assert re.search(r"[08] of 8 healthy tasks are live, made by (unknown|nobody)$", verdicts["counts"])
     assert "can NOT be trusted here: see counts" in end
 
 

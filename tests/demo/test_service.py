@@ -3,10 +3,11 @@
 import ast
 import asyncio
 import contextlib
+import gc
 import inspect
 
 import pytest
-from aiohttp import ClientSession, WSMsgType
+from aiohttp import ClientSession, WSMsgType, web
 from lowtide.demo import background, baskets, codes, discounter, jobs, service, streams
 from lowtide.demo.rules import FAKE, INVALID, VALID, static_discount
 from lowtide.demo.traffic import KINDS
@@ -124,5 +125,35 @@ def test_the_websocket_answers_and_ends_with_its_client():
                     task.get_coro().__name__ in {"_tell", "_hear"} for task in asyncio.all_tasks() - before
                 ):
                     await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+def test_what_is_still_held_ends_before_the_client_that_it_asks_with_is_closed():
+    failures = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        app = service.application(leak=None)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        for _ in range(50):
+            answers = asyncio.Queue(maxsize=1)
+            background.keep(asyncio.create_task(service.ask_discounter(app, "SUMMER", answers)))
+        await runner.cleanup()
+
+    asyncio.run(main())
+    gc.collect()
+    assert failures == []
+
+
+def test_a_request_that_asks_when_the_service_has_ended_is_cancelled():
+    async def main():
+        app = service.application(leak=None)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await runner.cleanup()
+        with pytest.raises(asyncio.CancelledError):
+            await discounter.dynamic_discount(app[discounter.SESSION], "SUMMER")
 
     asyncio.run(main())

@@ -1,9 +1,11 @@
 """Runs small suites of planted tests, as a user of the pytest plugin would."""
 
+import asyncio
 import gc
 import textwrap
 
-import lowtide.hunt.pytest_items  # noqa: F401 (the inner runs take back what they import)
+import lowtide.hunt.no_leaks  # (the inner runs take back what they import)
+import lowtide.hunt.pytest_items  # noqa: F401
 import pytest
 
 HEADER = """
@@ -58,4 +60,14 @@ def suite(pytester):
         return call(*(arguments or ["--lowtide"]))
 
     yield run
+    _let_go()
     gc.collect()  # here, where it may complain, and not in some later test
+
+
+def _let_go():
+    """Empty what planted tasks are kept in: pytester keeps the modules, and a later test would count the tasks."""
+    for task in gc.get_objects():
+        if issubclass(type(task), asyncio.Task):
+            frame = getattr(task.get_coro(), "cr_frame", None)
+            if frame is not None and frame.f_globals.get("__name__") == "test_planted":
+                frame.f_globals["kept"].clear()

@@ -273,22 +273,6 @@ async def _leak_for_ever(_):
     task.cancel()
 
 
-def can_be_shut_down():
-    async def cancel(_):
-        for task in asyncio.all_tasks():
-            task.cancel()
-        return web.Response()
-
-    async def leave(_):
-        raise web.GracefulExit
-
-    app = web.Application()
-    app.router.add_post("/shutdown", cancel)
-    app.router.add_post("/exit", leave)
-    app.router.add_get("/clean", clean)
-    return app
-
-
 async def opened_in_a_loop():
     """Make an application and what belongs to its loop, as ``web.run_app`` awaits it."""
     loop = asyncio.get_running_loop()

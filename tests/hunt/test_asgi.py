@@ -14,7 +14,10 @@ from tests.hunt import services
 
 def served(client, target="tests.hunt.services:asgi"):
     async def main():
-        async with serving(await loaded(target, made(target))) as url, ClientSession(url) as session:
+        async with (
+            serving(await loaded(target, made(target))) as served,
+            ClientSession(served.url) as session,
+        ):
             return await client(session)
 
     return asyncio.run(main())

@@ -4,8 +4,8 @@ import random
 from collections import Counter
 
 import pytest
-from lowtide.hunt.draws import draws, fill, fill_path, placeholders, runs
-from lowtide.hunt.plan import MOST_COMBINATIONS, Flow
+from lowtide.hunt.draws import draws, fill, fill_path, inputs, placeholders, runs
+from lowtide.hunt.plan import MOST_COMBINATIONS, Call, Flow, Request
 
 RARE = {"code": {"VALID": 99.0, "FAKE": 1.0}, "user": {1: 9.0, 7: 1.0}}
 
@@ -37,17 +37,35 @@ def test_without_random_input_every_run_is_the_same():
     [
         (Flow("a"), 5),
         (Flow("a", repeat=2), 2),
-        (Flow("a", random=RARE), 5),
-        (Flow("a", random={"code": dict.fromkeys(range(12), 1.0)}), 12),
-        (Flow("a", random={"code": dict.fromkeys(range(1000), 1.0)}), MOST_COMBINATIONS),
+        (Request("a", path="/{code}", random=RARE), 5),
+        (Request("a", path="/{code}", random={"code": dict.fromkeys(range(12), 1.0)}), 12),
+        (Request("a", json=["{code}"], random={"code": dict.fromkeys(range(1000), 1.0)}), MOST_COMBINATIONS),
+        (Request("a", random={"code": dict.fromkeys(range(12), 1.0)}), 5),
+        (
+            Call(
+                "a",
+                args={"user": "{user}"},
+                random={"user": dict.fromkeys(range(12), 1.0), "code": RARE["code"]},
+            ),
+            12,
+        ),
     ],
 )
 def test_a_flow_runs_often_enough_for_all_combinations_unless_it_says_how_often(flow, count):
     assert runs(flow) == count
 
 
+def test_only_the_input_that_a_flow_has_places_for_is_drawn():
+    request = Request(
+        "a", path="/{code}", headers={"X-User": "user {user}"}, random=RARE | {"item": {1: 1.0}}
+    )
+    assert inputs(request) == RARE
+    assert inputs(Flow("a", random=RARE)) == {}
+
+
 def test_a_path_is_quoted():
     assert fill_path("/promo/{code}", {"code": "10%/é"}) == "/promo/10%25%2F%C3%A9"
+    assert fill_path("/a b/é?x=1&y=%20", {}) == "/a%20b/%C3%A9?x=1&y=%20"
     assert placeholders("/a/{b}/{c}") == ["b", "c"]
 
 

@@ -31,6 +31,7 @@ flows:
     headers: {X-Trial: 1}
     json: {code: "{code}"}
     expect: [200, 404]
+    hang_up: 0.5
     repeat: 7
     at_once: 2
     random: {user: [1, 2]}
@@ -41,7 +42,7 @@ flows:
             name="price", repeat=7, timeout=3.0, at_once=2,
             random={"code": {"SUMMER": 9.0, "FAKE": 1.0}, "user": {1: 1.0, 2: 1.0}},
             method="POST", path="/promo/{code}", query={"user": "{user}"},
-            headers={"X-Team": "promo", "X-Trial": "1"}, json={"code": "{code}"}, expect=(200, 404),
+            headers={"X-Team": "promo", "X-Trial": "1"}, json={"code": "{code}"}, expect=(200, 404), hang_up=0.5,
         ),
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ def test_checking_tests_imports_no_proof_before_something_is_left_behind():
         "lowtide.hunt.stranded",
         "lowtide.judge.proof",
         "lowtide.judge.findings",
+        "lowtide.record.tasks",
         "aiohttp",
         "yaml",
     ):

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import threading
+import time
 
 import anyio
 import anyio.to_process
@@ -25,6 +26,45 @@ def test_an_idle_thread_of_trio_s_is_no_leak():
     with lowtide.no_leaks():
         trio.run(main)
         assert workers()
+
+
+class Watched:
+    """A lock in front of which a tool stands, as blockbuster does."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+
+    def acquire(self, *args, **options):
+        return self._lock.acquire(*args, **options)
+
+    def release(self):
+        self._lock.release()
+
+
+def test_it_is_none_behind_a_tool_that_watches_its_lock_either(monkeypatch):
+    monkeypatch.setattr("trio._core._thread_cache.Lock", Watched)
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            for _ in range(len(workers()) + 1):  # those that are idle by now have locks of their own
+                nursery.start_soon(trio.to_thread.run_sync, time.sleep, 0.05)
+
+    before = len(workers())
+    with lowtide.no_leaks():
+        trio.run(main)
+        assert len(workers()) > before
+
+
+def test_the_thread_that_pycares_keeps_is_none():
+    def loop():
+        end.wait()
+
+    loop.__module__ = "pycares"
+    loop.__qualname__ = "_ChannelShutdownManager._run_safe_shutdown_loop"
+    end = threading.Event()
+    with lowtide.no_leaks(settle=0.05):
+        threading.Thread(target=loop, daemon=True).start()
+    end.set()
 
 
 async def abandon(job):

@@ -49,3 +49,30 @@ def test_a_loop_goes_on_meanwhile_and_tells_what_was_raised():
         return done
 
     assert asyncio.run(main()) == [True, "raised"]
+
+
+async def numbers(depth):
+    if depth:
+        async for number in numbers(depth - 1):
+            yield number
+    yield depth
+
+
+def test_what_ends_may_have_asyncio_make_one_more_task_a_turn_later():
+    async def first():
+        return await anext(numbers(2))
+
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(first()) == 0
+    seen = []
+
+    def is_left():
+        seen.append(len(asyncio.all_tasks(loop)))
+        return seen[-1]
+
+    loop.run_until_complete(settled(loop, is_left, lambda: None))
+    assert "010" in "".join(map(str, seen)), "it was empty for a turn"
+    assert seen[-1] == 0
+    loop.run_until_complete(asyncio.sleep(0))
+    assert not asyncio.all_tasks(loop)
+    loop.close()

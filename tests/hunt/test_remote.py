@@ -138,8 +138,8 @@ def test_answers_of_several_processes_are_an_error():
 
         app = web.Application()
         app.router.add_get("/debug/audit", counts)
-        async with serving(app) as url, ClientSession() as session:
-            watched = There(session, url, "", gc_off=False)
+        async with serving(app) as served, ClientSession() as session:
+            watched = There(session, served.url, "", gc_off=False)
             await watched.counts()
             with pytest.raises(
                 RuntimeError, match="is answered by several processes, 1 and 2: give the URL of one"

@@ -202,33 +202,6 @@ def test_what_ends_by_itself_passes(suite, runner):
     suite(planted(runner, HEALTHY.values())).assert_outcomes(passed=len(HEALTHY))
 
 
-def test_a_stand_in_for_a_loop_is_let_alone(suite):
-    code = """
-import asyncio.events
-
-class Silent(asyncio.AbstractEventLoop):
-    pass
-
-class NoLoop:
-    pass
-
-@pytest.mark.parametrize("kind", [Silent, NoLoop])
-def test_stand_in(kind):
-    before = dict(vars(kind))
-    asyncio.events._set_running_loop(kind())
-    try:
-        assert dict(vars(kind)) == before
-    finally:
-        asyncio.events._set_running_loop(None)
-
-def test_that_leaks():
-    async def main():
-        price()
-    asyncio.run(main())
-"""
-    suite(code).assert_outcomes(passed=2, failed=1)
-
-
 def test_a_test_that_another_plugin_runs_is_checked_too(suite, pytester):
     pytester.makeconftest("""
 import pytest

@@ -81,6 +81,7 @@ FAILING = FlowReport("b", failures={"connection refused": 1})
         ([FAILING, LEAKING], 2, 1),
         ([FlowReport("c"), FAILING], 2, 2),
         ([FlowReport("c")], 2, 2),
+        ([LEAKING], 2, 2),
     ],
 )
 def test_the_status_is_0_clean_1_leaks_2_could_not_run(flows, planned, status):
@@ -94,3 +95,15 @@ def test_what_only_grew_is_said_to_have_outlived_the_settling_and_what_is_proven
 
     assert "raise settle if it ends later" in text(UNPROVEN)
     assert "raise settle" not in text(PROVEN)
+
+
+def test_long_names_of_one_api_can_be_told_apart_in_the_table():
+    api = "POST /api/v1/organizations/{organization_id}/projects/{project_id}"
+    names = [f"{api}/{last}" for last in ("members", "members/{member_id}", "tokens")]
+    table = audit_report.text(Report("shop:app", tuple(map(FlowReport, names)), 1.0, 3)).splitlines()[1:4]
+    assert [row.split("  ")[0] for row in table] == [
+        "POST /api/v…_id}/projects/{project_id}/members",
+        "POST /api/v…s/{project_id}/members/{member_id}",
+        "POST /api/v…n_id}/projects/{project_id}/tokens",
+    ]
+    assert max(map(len, table)) < 80

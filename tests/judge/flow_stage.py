@@ -5,7 +5,8 @@ import contextlib
 from collections import Counter
 from time import monotonic
 
-from lowtide.judge.census import Census, MeasuredLoop
+from lowtide.judge.census import Census
+from lowtide.judge.measured import MeasuredLoop
 from lowtide.judge.strays import Strays
 from lowtide.record import flows
 from lowtide.record.destroyed import Destroyed

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from lowtide.judge.census import FLOOR_WINDOW, Census, MeasuredLoop
+from lowtide.judge.census import Census
+from lowtide.judge.measured import FLOOR_WINDOW, MeasuredLoop
 from lowtide.record.destroyed import Destroyed
 from lowtide.record.origins import Origin
 from lowtide.record.part import Part

@@ -67,11 +67,19 @@ async def _send_stream(request: web.Request, response: web.StreamResponse) -> No
     is_stream = isinstance(response, web.Response) and isinstance(response.body, Payload)
     if not is_stream and not isinstance(response, web.FileResponse):
         return
+    left: ConnectionError | None = None
     try:
         await response.prepare(request)
         await response.write_eof()
-    except ConnectionError:
-        return  # the client has left: aiohttp meets that itself, and knows what to do
+    except ConnectionError as error:  # the client has left: aiohttp meets that itself, and knows what to do
+        left = error
+
+    async def prepare(_: web.BaseRequest) -> None:
+        """Do nothing: aiohttp prepares it once more, and a file would be sent again."""
+        if left is not None:
+            raise left
+
+    response.prepare = prepare  # type: ignore[method-assign,assignment]
 
 
 def _metrics_of(registry: CollectorRegistry) -> Handler:

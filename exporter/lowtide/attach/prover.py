@@ -7,8 +7,8 @@ from time import perf_counter
 from typing import cast
 from weakref import ref
 
-from lowtide.judge.census import MeasuredLoop
 from lowtide.judge.docket import SHARE, Docket
+from lowtide.judge.measured import MeasuredLoop
 from lowtide.record.origins import Origin
 from lowtide.record.part import Part
 

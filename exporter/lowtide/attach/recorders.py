@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from weakref import ref
 
 from prometheus_client.metrics_core import Metric as Family
 
 from lowtide.attach.prover import Prover
 from lowtide.attach.routes import NAMING
 from lowtide.expected import reason_for
-from lowtide.judge.census import Census, MeasuredLoop
+from lowtide.judge.census import Census
 from lowtide.judge.docket import Docket
+from lowtide.judge.measured import MeasuredLoop
 from lowtide.judge.strays import Strays
 from lowtide.judge.tide import Tide
 from lowtide.publish.collector import Collector
@@ -122,8 +124,8 @@ class Recorders:
         count = MeasuredLoop(self._free_name(), loop, nursery, destroyed)
         heartbeat = Heartbeat(loop, self._places, self.parts.loops)
         docket = Docket(loop, full_collection=self.pauses.mean_of_full)
-        for task in asyncio.all_tasks(loop):
-            nursery.adopt(task)
+        there = asyncio.all_tasks(loop)
+        nursery.adopt([*map(ref, there)])
         nursery.install()
         destroyed.install()
         heartbeat.start()

@@ -56,7 +56,8 @@ def _of_route(scope: Scope, method: str, root_path: str) -> str | None:
     if scope["type"] == "http" and methods and method not in methods:
         return None  # answered with 405
     inner: str | None = getattr(route, "path_format", None) or getattr(route, "path", None)
-    mounted = scope.get("root_path", "").removeprefix(root_path)
+    # FastAPI may have put a path of its own in front, which Starlette notes with the first mount.
+    mounted = scope.get("root_path", "").removeprefix(scope.get("app_root_path", root_path))
     if inner is None or not mounted:
         return inner
     prefix = _mounts(getattr(scope.get("router"), "routes", ()), mounted) or ""

@@ -26,7 +26,7 @@ from lowtide.judge.proof import Proof, prove
 from lowtide.judge.waits import Place
 from lowtide.publish.subject import Counts, Kind
 from lowtide.record.flows import DETACHED
-from lowtide.record.origins import Origin
+from lowtide.record.origins import Origin, label
 from lowtide.record.stacks import innermost_user_frame
 from lowtide.record.tasks import TaskRef
 from lowtide.record.threads import OWN
@@ -52,16 +52,20 @@ class Subject:
         self._thread_births = thread_births
         self._lease = _Lease()
 
-    def counts(self) -> Counts:
-        """Count live and destroyed tasks by origin, and live threads by name."""
-        origins = self._recorders().census.snapshot().origins
-        tasks = {Kind(each.origin.coroutine, each.origin.spawner): each for each in origins}
+    def counts(self, since: float | None = None) -> Counts:
+        """Count live and destroyed tasks by origin, and live threads by name; ``since`` is an earlier ``at``."""
+        census = self._recorders().census
+        snapshot = census.snapshot(at_once=True)
+        young = {} if since is None else census.young(since)
+        tasks = {_kind(each.origin): each for each in snapshot.origins}
         threads = Counter(_name(thread) for thread in threading.enumerate() if thread not in OWN)
         return Counts(
             live={kind: count.live for kind, count in tasks.items()},
             destroyed={kind: count.destroyed for kind, count in tasks.items() if count.destroyed},
             threads=dict(threads),
             process=os.getpid(),
+            at=snapshot.at,
+            young={_kind(origin): count for origin, count in young.items()},
         )
 
     def explain(self, kind: Kind, most: int) -> Evidence | None:
@@ -97,6 +101,10 @@ class Subject:
         self._lease.extend(seconds)
 
 
+def _kind(origin: Origin) -> Kind:
+    return Kind(origin.coroutine, origin.spawner)
+
+
 class _Lease:
     """Automatic collections, off until a time: who switched them off may be gone when it comes."""
 
@@ -121,7 +129,7 @@ class _Lease:
 
 
 def _name(thread: threading.Thread) -> str:
-    return _DIGITS.sub("#", thread.name)
+    return _DIGITS.sub("#", label(thread.name))  # label: a request's id in it is no name either
 
 
 def _line(innermost: FrameType | None) -> Place | None:

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from aiohttp import web
+
 _background_tasks: set["asyncio.Task[Any]"] = set()
 
 
@@ -12,6 +14,17 @@ def keep(task: "asyncio.Task[Any]") -> None:
     """Hold a task until it is done: the loop alone would let the garbage collector take it."""
     _background_tasks.add(task)
     task.add_done_callback(_background_tasks.discard)
+
+
+async def ended(_: web.Application) -> AsyncIterator[None]:
+    """Cancel with an application what is still held then: for ``cleanup_ctx``, behind what those tasks use."""
+    yield
+    loop = asyncio.get_running_loop()
+    held = [task for task in _background_tasks if task.get_loop() is loop]
+    for task in held:
+        task.cancel()
+    if held:
+        await asyncio.wait(held)
 
 
 @contextlib.asynccontextmanager

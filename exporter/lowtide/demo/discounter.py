@@ -5,7 +5,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 
-from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, TCPConnector, web
 
 from lowtide.demo.rules import FAKE, RULES
 
@@ -54,6 +54,14 @@ async def connected(app: web.Application) -> AsyncIterator[None]:
 
 
 async def dynamic_discount(session: ClientSession, code: str) -> int | None:
-    """Ask the discounter for the percent off under a code; None if it doesn't know the code."""
-    async with session.get(f"/discount/{code}") as response:
-        return None if response.status == 404 else int((await response.json())["discount"])
+    """Ask the discounter for the percent off under a code; None if it doesn't know the code.
+
+    Where the client is closed, because the service ends, it is cancelled.
+    """
+    try:
+        async with session.get(f"/discount/{code}") as response:
+            return None if response.status == 404 else int((await response.json())["discount"])
+    except (ClientConnectionError, RuntimeError):
+        if session.closed:
+            raise asyncio.CancelledError from None
+        raise

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from lowtide.attach.aiohttp import setup
 from lowtide.demo import baskets, codes, discounter, jobs, streams
-from lowtide.demo.background import keep
+from lowtide.demo.background import ended, keep
 from lowtide.demo.rules import in_experiment, static_discount
 
 Answers = asyncio.Queue[int]
@@ -123,7 +123,7 @@ def application(*, leak: int | None = 2) -> web.Application:
     app = web.Application()
     app[_FIXED] = leak is None
     app[_DIFFERENCES] = []
-    app.cleanup_ctx.append(discounter.connected)
+    app.cleanup_ctx.extend([discounter.connected, ended])
     app.add_routes([web.get("/promo/{code}", PRICES[leak], allow_head=False)])
     for room in (codes, baskets, streams, jobs):
         room.set_up(app)

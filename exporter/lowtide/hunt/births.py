@@ -7,7 +7,11 @@ that what they make later belongs to the same owner, under any concurrency. Thre
 so theirs is noted when they are started.
 """
 
+import asyncio
+import concurrent.futures.thread
+import sys
 import threading
+from concurrent.futures import Future
 from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -20,6 +24,7 @@ from lowtide.record.origins import place_of as where_is
 
 _MOST_LINES = 6
 """Lines of a spawning stack that are kept: past those it is the test runner's."""
+_CREATE_TASK, _RUN = asyncio.create_task.__code__, asyncio.Runner.run.__code__
 _RUNNERS = ("_pytest", "pluggy", "pytest_asyncio", "pytest_aiohttp", "unittest", "anyio")
 """Packages that call tests: a stack ends there, unless it has nothing else."""
 
@@ -71,11 +76,11 @@ class Line(NamedTuple):
 
 
 class Birth(NamedTuple):
-    """Whose a task or thread is, the lines that made it, the innermost first, and the task's coroutine function."""
+    """Whose a task, thread or job is, the lines that made it, the innermost first, and a task's or job's function."""
 
     owner: Owner | None
     lines: tuple[Line, ...]
-    coroutine: str = UNKNOWN
+    function: str = UNKNOWN
 
     @property
     def spawner(self) -> str:
@@ -83,6 +88,10 @@ class Birth(NamedTuple):
         return self.lines[0].name if self.lines else UNKNOWN
 
 
+JOB = concurrent.futures.thread._WorkItem.run.__code__  # noqa: SLF001 (what a pool's thread calls for each job)
+
+known_jobs: list[tuple[ref["Future[Any]"], Birth]] = []
+"""The jobs in pools that were noted; always the same list, too."""
 known_threads: list[tuple[ref[threading.Thread], Birth]] = []
 """The threads that were noted: always the same list, so that it costs nothing to see that there is none."""
 
@@ -109,10 +118,20 @@ def forget_threads() -> None:
 def owner_now() -> Owner | None:
     """Tell whose a thing is that is made now, in this thread and context."""
     owner = current.get()
+    if owner is None and known_jobs:
+        owner = _owner_of_job(sys._getframe(1))  # noqa: SLF001 (documented; CPython's only way to the caller)
     if owner is None and known_threads:
         me = threading.get_ident()
         owner = next((birth.owner for thread, birth in threads() if thread.ident == me), None)
     return owner
+
+
+def _owner_of_job(frame: FrameType | None) -> Owner | None:
+    """Tell whose the job is that a pool's thread runs; the pool may be anybody's."""
+    while frame is not None and frame.f_code is not JOB:
+        frame = frame.f_back
+    future = frame.f_locals["self"].future if frame is not None else None
+    return next((birth.owner for known, birth in known_jobs if known() is future), None) if future else None
 
 
 def lines_from(frame: FrameType | None) -> tuple[Line, ...]:
@@ -124,8 +143,8 @@ def raw_lines_from(frame: FrameType | None) -> RawLines:
     """Note what ``lines_of`` needs later: to find a line's number takes longer than all the rest."""
     lines: list[tuple[Seen, int]] = []
     known = _codes.get
-    if frame is not None and (known(id(frame.f_code)) or _see(frame))[0] == _LOOP_RUNNER:
-        frame = frame.f_back  # it makes the task of what it was asked to run
+    if frame is not None and (frame.f_code is _CREATE_TASK or frame.f_code is _RUN):
+        frame = frame.f_back  # nearly always; and a runner makes the task of what it was asked to run
     inner = frame
     while frame is not None:
         seen = known(id(frame.f_code)) or _see(frame)
@@ -154,29 +173,34 @@ def _number(code: CodeType, index: int) -> int:
 
 def function_name(coroutine: Any) -> str:
     """Name the function of a coroutine that was just made: when its task is destroyed it may not know it any more."""
+    try:
+        # Not by the code alone: that of decorated functions may go by several names.
+        return _names[id(coroutine.cr_code), coroutine.__qualname__][0]
+    except (AttributeError, KeyError):
+        return _find_name(coroutine)
+
+
+def _find_name(coroutine: Any) -> str:
     code = getattr(coroutine, "cr_code", None)
     if code is None:
         return UNKNOWN if coroutine is None else own_name(coroutine)
-    known = _names.get(id(code))
-    qualname = coroutine.__qualname__  # a decorated function's code may go by several
-    if known is None or known[1] != qualname:
-        if len(_names) >= _MOST_KNOWN:
-            _names.clear()
-        known = _names[id(code)] = own_name(coroutine), qualname, code
-    return known[0]
+    if len(_names) >= _MOST_KNOWN:
+        _names.clear()
+    name, _ = _names[id(code), coroutine.__qualname__] = own_name(coroutine), code
+    return name
 
 
 # What was found out about code, by its id.
 _codes: dict[int, Seen] = {}
-_names: dict[int, tuple[str, str, CodeType]] = {}
+_names: dict[tuple[int, str], tuple[str, CodeType]] = {}
 _MOST_KNOWN = 4096
 # How to go on from a frame: numbers, because an enum's members take longer to look up than all the rest.
-_SKIP, _LINE, _LAST, _TEST_RUNNER, _LOOP_RUNNER, _LOOP = range(6)
+_SKIP, _LINE, _LAST, _TEST_RUNNER, _LOOP = range(5)
 _STEPS = {
     Where.MACHINERY: _SKIP,
     Where.USER: _LINE,
     Where.CALLBACK: _LAST,
-    Where.RUNNER: _LOOP_RUNNER,
+    Where.RUNNER: _LOOP,
     Where.LOOP: _LOOP,
 }
 

@@ -7,6 +7,8 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from traceback import walk_tb
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from lowtide.settings import duration
@@ -62,15 +64,29 @@ def _run(options: argparse.Namespace) -> int:
         if options.from_openapi or options.discover:
             return _write_first(options)
         return _audit(options)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"lowtide audit: {_said(error)}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 (a service may raise anything when it starts, and 1 means leaks)
+        print(f"lowtide audit: {_said(error, options)}", file=sys.stderr)
         return COULD_NOT_RUN
 
 
-def _said(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError) and error.filename:
+def _said(error: Exception, options: argparse.Namespace) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename == options.file:
         return f"no {error.filename}: --discover or --from-openapi write a first one"
-    return str(error)
+    frames = [*walk_tb(error.__traceback__)]
+    users = [each for each in frames if not _is_ours(each[0])]
+    if not users and isinstance(error, ValueError | OSError | RuntimeError):
+        return str(error)
+    frame, line = (users or frames)[-1]
+    who = "the service raised" if users else "failed with"
+    return f"{who} {type(error).__name__}: {error}, in {frame.f_code.co_qualname} ({frame.f_code.co_filename}:{line})"
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Say whether it is lowtide's, the standard library's, or of the server that lowtide uses."""
+    from lowtide.judge.waits import is_own
+
+    file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__"))
+    return is_own(file) or file.startswith("<frozen") or module.partition(".")[0] == "aiohttp"
 
 
 def _seconds(text: str) -> float:
@@ -111,10 +127,15 @@ def _plan(options: argparse.Namespace) -> "Plan":
 
 
 def _audit(options: argparse.Namespace) -> int:
+    from lowtide.hunt.plan import Request
     from lowtide.hunt.progress import progress
     from lowtide.hunt.session import Session
 
     plan = _plan(options)
+    if not plan.service and any(isinstance(flow, Request) for flow in plan.flows):
+        raise ValueError(f"{options.file}: requests need a service: add service: module:app, or a URL")
+    if options.junit and not options.junit.parent.is_dir():
+        raise ValueError(f"--junit: there is no folder {options.junit.parent}")
     session = Session(plan, gc_off=options.gc_off)
     try:
         with progress(len(plan.flows)) as show:

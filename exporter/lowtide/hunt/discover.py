@@ -4,20 +4,24 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import unquote, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlencode, urljoin, urlsplit
 from urllib.request import urlopen
 
 import yaml
 from aiohttp import web
 
-from lowtide.hunt import credentials
+from lowtide.hunt import claims, credentials, names
+from lowtide.hunt.draws import placeholders
 from lowtide.hunt.examples import DATE, DEEPEST, NUMBER, UUID, WORD, Examples
 from lowtide.hunt.plan import METHODS
+from lowtide.quoting import YAML_TROUBLE, yaml_complaint
 
 _FETCH_WITHIN = 10.0
-_VARIABLE = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
+_VARIABLE = re.compile(r"\{([^{}:]+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
+_KEPT = "/%:@!$&'()*+,;=~{}"
+"""What stands in the path of a URL as it is."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _BOUNDARY = "lowtide"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -30,7 +34,7 @@ class Route:
     """One route that a service has. ``variables``, ``query`` and ``headers`` are examples by name.
 
     ``body`` is what is sent as JSON, ``text`` what is sent as it is.
-    ``wants_credentials`` says that it is refused without some.
+    ``wants_credentials`` says that it is refused without some, ``is_endless`` that the answer has no end.
     """
 
     method: str
@@ -41,6 +45,7 @@ class Route:
     body: Any = None
     text: str | None = None
     wants_credentials: bool = False
+    is_endless: bool = False
 
 
 def from_service(service: Any) -> list[Route]:
@@ -67,7 +72,7 @@ def from_application(app: web.Application) -> list[Route]:
             continue
         # Where there is no path, a client asks for /.
         path, variables = _template(route.resource.canonical or "/")
-        values = dict.fromkeys(variables, _fitting(route.resource, path))
+        values = dict.fromkeys(variables.values(), _fitting(route.resource, path))
         found.setdefault((route.method, path), Route(route.method, path, values))
     return sorted(found.values(), key=_deletes)
 
@@ -84,9 +89,13 @@ def _fitting(resource: web.AbstractResource, path: str) -> Any:
     return next(fitting, candidates[0])
 
 
-def _template(path: str) -> tuple[str, list[str]]:
-    """Take the patterns out of a path's variables: ``{id:[0-9]+}`` is ``{id}``."""
-    return _VARIABLE.sub(r"{\1}", path), [match[1] for match in _VARIABLE.finditer(path)]
+def _template(path: str) -> tuple[str, dict[str, str]]:
+    """Take the patterns out of a path's variables: ``{id:[0-9]+}`` is ``{id}``, and ``{user-id}`` is ``{user_id}``.
+
+    Returns also their names, by what the path calls them.
+    """
+    named = names.of_variables(match[1] for match in _VARIABLE.finditer(path))
+    return _VARIABLE.sub(lambda match: f"{{{named[match[1]]}}}", path), named
 
 
 def fetched(url: str) -> dict[str, Any]:
@@ -94,51 +103,82 @@ def fetched(url: str) -> dict[str, Any]:
 
     Raises ValueError where there is none.
     """
-    try:
-        if urlsplit(url).scheme in {"http", "https"}:
-            with urlopen(url, timeout=_FETCH_WITHIN) as answer:  # noqa: S310 (its scheme was looked at)
-                content = answer.read()
-        else:
-            with open(url, "rb") as file:  # noqa: PTH123
-                content = file.read()
-        document = yaml.safe_load(content)  # JSON is YAML
-    except (URLError, OSError) as error:
-        cause = getattr(error, "reason", None) or error
-        raise ValueError(f"can't read {url}: {str(cause).lower()}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ValueError(f"{url} should be an OpenAPI document, is neither JSON nor YAML") from None
+    document = _parsed(url, _content(url))
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise ValueError(f"{url} should be an OpenAPI document, has no paths")  # noqa: TRY004 (of a file)
     return document
 
 
+def _content(url: str) -> bytes:
+    try:
+        if urlsplit(url).scheme in {"http", "https"}:
+            with urlopen(url, timeout=_FETCH_WITHIN) as answer:  # noqa: S310 (its scheme was looked at)
+                return bytes(answer.read())
+        with open(url, "rb") as file:  # noqa: PTH123
+            return file.read()
+    except (OSError, HTTPException, ValueError) as error:  # of ValueErrors those that say that it is no URL
+        cause = " ".join(str(getattr(error, "reason", None) or error).split())
+        raise ValueError(f"can't read {url}: {cause.lower()}") from None
+
+
+def _parsed(url: str, content: bytes) -> Any:
+    """Try JSON first: though it is YAML too, with tabs it isn't, and to read it as YAML takes 20 times as long."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return yaml.safe_load(content)
+    except (yaml.YAMLError, *YAML_TROUBLE) as error:
+        why = yaml_complaint(error).removeprefix("not valid YAML: ")
+        raise ValueError(f"{url} should be an OpenAPI document, is neither JSON nor YAML: {why}") from None
+
+
 def base_url(document_url: str, document: Mapping[str, Any]) -> str:
     """Return where the service of an OpenAPI document is: at the document's host, below the path that it names."""
-    servers = document.get("servers")
-    server = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
-    named = str(server.get("url") or document.get("basePath") or "")
-    variables = server.get("variables")
-    for name, variable in variables.items() if isinstance(variables, Mapping) else ():
-        default = variable.get("default", "") if isinstance(variable, Mapping) else ""
-        named = named.replace(f"{{{name}}}", str(default))
-    here, there = urlsplit(document_url), urlsplit(named)
+    here, there = urlsplit(document_url), _split(_named_server(document))
     if here.netloc:
         origin = f"{here.scheme}://{here.netloc}"
     else:
         origin = f"http://{there.netloc if there.hostname in _LOOPBACK else _FILE_SERVICE}"
-    base = (
-        there.path if there.netloc or named.startswith("/") else urlsplit(urljoin(document_url, named)).path
-    )
-    return origin + (base.rstrip("/") if named else "")
+    named = there.geturl()
+    if not (there.netloc or named.startswith("/")):
+        there = _split(urljoin(document_url if here.netloc else "/", named))
+    path = quote(there.path, safe=_KEPT, errors="replace").strip("/")
+    return f"{origin}/{path}" if named and path else origin
+
+
+def _named_server(document: Mapping[str, Any]) -> str:
+    """Return the URL of a document's first server, with its variables filled in."""
+    server = claims.mapping(next(iter(claims.elements(document.get("servers"))), None))
+    named = claims.text(server.get("url")) or claims.text(document.get("basePath"))
+    for name, variable in claims.mapping(server.get("variables")).items():
+        default = claims.plain(claims.mapping(variable).get("default", ""))
+        named = named.replace(f"{{{name}}}", str(default))
+    return named
+
+
+def _split(url: str) -> SplitResult:
+    """Split a URL; of one that is none nothing is left."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # of its host, or of its port
+        return urlsplit("")
+    return parts if parts.netloc.isprintable() else urlsplit("")
 
 
 def from_openapi(document: Mapping[str, Any]) -> list[Route]:
-    """List the operations of an OpenAPI document, with examples for what they need; what deletes comes last."""
+    """List the operations of an OpenAPI document, with examples for what they need; what deletes comes last.
+
+    What is malformed in one of them is taken as if it were not said.
+    """
     reader = _Document(document)
     found = [
-        reader.route(method.upper(), str(path), item, operation)
-        for path, item in ((path, reader.followed(item)) for path, item in document["paths"].items())
-        for method, operation in item.items()
+        reader.route(method.upper(), f"/{path.removeprefix('/')}", reader.followed(item), operation)
+        for path, item in claims.mapping(document.get("paths")).items()
+        if not path.startswith("x-")
+        for method, operation in reader.followed(item).items()
         if method.upper() in METHODS and method.upper() != "HEAD" and isinstance(operation, Mapping)
     ]
     return sorted(found, key=_deletes)
@@ -152,21 +192,21 @@ class _Document:
         self._examples = Examples(self.followed)
 
     def route(self, method: str, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]) -> Route:
-        listed = [*(item.get("parameters") or ()), *(operation.get("parameters") or ())]
-        given = {(each.get("in"), str(each.get("name"))): each for each in map(self.followed, listed)}
+        given = self._parameters(item) | self._parameters(operation)
         needed = {
             key: self._examples.of_parameter(each)
             for key, each in given.items()
             if each.get("required") or key[0] == "path"
         }
-        template, names = _template(path)
+        template, named = _template(path)
+        values = {name: needed.get(("path", called), WORD) for called, name in named.items()}
         headers = {name: _header(value) for (where, name), value in needed.items() if where == "header"}
         cookies = [f"{name}={_header(value)}" for (where, name), value in needed.items() if where == "cookie"]
         body, text, kind = self._body(given, operation)
         return Route(
             method,
             template,
-            {name: needed.get(("path", name), WORD) for name in names},
+            {name: _scalar(values.get(name, WORD)) for name in placeholders(template)},
             {name: value for (where, name), value in needed.items() if where == "query"},
             headers
             | ({"Cookie": "; ".join(cookies)} if cookies else {})
@@ -174,10 +214,23 @@ class _Document:
             body,
             text,
             credentials.is_wanted(self._document, operation),
+            self._is_endless(operation),
         )
 
+    def _is_endless(self, operation: Mapping[str, Any]) -> bool:
+        """Say whether it answers with events, which come for as long as somebody listens."""
+        answers = operation.get("responses")
+        listed = map(self.followed, answers.values()) if isinstance(answers, Mapping) else ()
+        kinds = [kind for each in listed for kind in claims.mapping(each.get("content"))]
+        return any(map(_is_of_events, (*kinds, *claims.elements(operation.get("produces")))))
+
+    def _parameters(self, thing: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+        listed = map(self.followed, claims.elements(thing.get("parameters")))
+        named = {(claims.text(each.get("in")), claims.text(each.get("name"))): each for each in listed}
+        return {(where, name): each for (where, name), each in named.items() if name or where == "body"}
+
     def _body(
-        self, given: Mapping[tuple[Any, str], Mapping[str, Any]], operation: Mapping[str, Any]
+        self, given: Mapping[tuple[str, str], Mapping[str, Any]], operation: Mapping[str, Any]
     ) -> tuple[Any, str | None, str]:
         """Make what is sent as JSON, what is sent as text, and the text's kind."""
         content = self.followed(self.followed(operation.get("requestBody")).get("content"))
@@ -190,7 +243,7 @@ class _Document:
         example = self._examples.of_media(media)
         if kind in _FORMS and isinstance(example, Mapping):
             return None, *_form(kind, example)
-        return None, example if isinstance(example, str) else json.dumps(example, default=str), kind
+        return None, example if isinstance(example, str) else json.dumps(example), kind
 
     def followed(self, thing: Any) -> Mapping[str, Any]:
         """Follow a thing's references; what is no mapping in the end is taken for an empty one."""
@@ -201,13 +254,13 @@ class _Document:
             found: Any = self._document
             for part in reference.removeprefix("#/").split("/"):
                 key = unquote(part).replace("~1", "/").replace("~0", "~")
-                found = found.get(key, {}) if isinstance(found, Mapping) else {}
+                found = claims.mapping(found).get(key)
             thing = found
-        return thing if isinstance(thing, Mapping) else {}
+        return claims.mapping(thing)
 
 
 def _body_of_version_2(
-    given: Mapping[tuple[Any, str], Mapping[str, Any]], examples: Examples
+    given: Mapping[tuple[str, str], Mapping[str, Any]], examples: Examples
 ) -> tuple[Any, str | None, str]:
     for (where, _), parameter in given.items():
         if where == "body":
@@ -220,12 +273,9 @@ def _body_of_version_2(
 
 def _form(kind: str, fields: Mapping[str, Any]) -> tuple[str, str]:
     """Write a form's body, and its kind."""
-    texts = {
-        name: value if isinstance(value, str) else json.dumps(value, default=str)
-        for name, value in fields.items()
-    }
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
     if kind == _FORMS[0]:
-        return urlencode(texts), kind
+        return urlencode(texts, errors="replace"), kind
     parts = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
         for name, text in texts.items()
@@ -233,6 +283,15 @@ def _form(kind: str, fields: Mapping[str, Any]) -> tuple[str, str]:
     return f"{''.join(parts)}--{_BOUNDARY}--\r\n", f"{kind}; boundary={_BOUNDARY}"
 
 
+def _is_of_events(kind: Any) -> bool:
+    return claims.text(kind).partition(";")[0].strip().lower() == "text/event-stream"
+
+
 def _header(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) else json.dumps(value)
     return text.replace("\r", "").replace("\n", " ")
+
+
+def _scalar(value: Any) -> Any:
+    """Return what can stand in a path: a mapping can't."""
+    return WORD if isinstance(value, (Mapping, list)) else value

@@ -1,6 +1,5 @@
 """A draft: the text of a first flows.yaml, with a flow for each route."""
 
-import json
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -8,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from lowtide.hunt import claims, names
 from lowtide.hunt.discover import Route
 
 _PREFACE = """\
@@ -19,6 +19,8 @@ _CREDENTIALS = """\
 # The service {refuses} without credentials, and then nothing else is tried. Give them here, on top:
 # headers:
 """
+_HANG_UP = 1
+"""Seconds to listen to an answer without an end."""
 _MARK = "# wants credentials\n"
 _LEFT_OUT = "left out, as it seems to end the service:\n"
 # Not where something stands before it that the path names: that is what ends then.
@@ -33,7 +35,7 @@ def written(service: str, routes: Iterable[Route], hints: Sequence[str] = ()) ->
     listed = list(routes)
     if all(map(ends_service, listed)):
         raise ValueError(f"{service} has no routes to make flows of")
-    flows = (_part(route) for route in listed)
+    flows = map(_part, listed, _names(listed))
     wanting = sum(route.wants_credentials for route in listed)
     refuses = f"refuses {wanting} of these {len(listed)} flows" if wanting else "may refuse some flows"
     said = _CREDENTIALS.format(refuses=refuses) if hints else ""
@@ -46,8 +48,21 @@ def ends_service(route: Route) -> bool:
     return _ENDING.search(route.path) is not None
 
 
-def _part(route: Route) -> str:
-    text = f"{_MARK * route.wants_credentials}{_dumped([_flow(route)])}"
+def _names(routes: Iterable[Route]) -> list[str]:
+    """Name the flows of routes; flows.yaml has each name once."""
+    found: dict[str, None] = {}
+    for route in routes:
+        found[names.unique(_name(route), found.keys(), " ")] = None
+    return list(found)
+
+
+def _name(route: Route) -> str:
+    """Return what a flow is called that has no name of its own."""
+    return f"{route.method} {route.path}"
+
+
+def _part(route: Route, name: str) -> str:
+    text = f"{_MARK * route.wants_credentials}{_dumped([_flow(route, name)])}"
     return textwrap.indent(f"{_LEFT_OUT}{text}", "# ") if ends_service(route) else text
 
 
@@ -55,21 +70,19 @@ def _dumped(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _flow(route: Route) -> dict[str, Any]:
-    flow: dict[str, Any] = {"method": route.method, "path": route.path}
+def _flow(route: Route, name: str) -> dict[str, Any]:
+    flow: dict[str, Any] = {} if name == _name(route) else {"name": name}
+    flow |= {"method": route.method, "path": route.path}
     if route.variables:
-        flow["random"] = {name: [_plain(value)] for name, value in route.variables.items()}
+        flow["random"] = {each: [claims.plain(value)] for each, value in route.variables.items()}
     if route.query:
-        flow["query"] = {name: _plain(value) for name, value in route.query.items()}
+        flow["query"] = {each: claims.plain(value) for each, value in route.query.items()}
     if route.headers:
         flow["headers"] = dict(route.headers)
     if route.body is not None:
-        flow["json"] = _plain(route.body)
-    elif route.text is not None:
+        flow["json"] = claims.plain(route.body)
+    elif route.text:
         flow["body"] = route.text
+    if route.is_endless:
+        flow["hang_up"] = _HANG_UP
     return flow
-
-
-def _plain(value: Any) -> Any:
-    """Make dates and the like text again, and break ties between parts of a document."""
-    return json.loads(json.dumps(value, default=str))

@@ -4,13 +4,14 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from lowtide.hunt.plan import MOST_COMBINATIONS, REPEAT, Choices, Flow
+from lowtide.hunt.plan import MOST_COMBINATIONS, REPEAT, Call, Choices, Flow, Request
 
 Draw = Mapping[str, Any]
+_SENT_AS_IT_IS = "%/?#[]@!$&'()*+,;=:~"
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -18,8 +19,33 @@ def runs(flow: Flow) -> int:
     """Return how often a flow runs in a round: as it says, or so that every combination comes at least once."""
     if flow.repeat is not None:
         return flow.repeat
-    combinations = math.prod(len(choices) for choices in flow.random.values())
+    combinations = math.prod(len(choices) for choices in inputs(flow).values())
     return max(REPEAT, min(combinations, MOST_COMBINATIONS))
+
+
+def covers_all(flow: Flow) -> bool:
+    """Say whether every combination of a flow's input comes in each round: then nothing is left to chance."""
+    return math.prod(len(choices) for choices in inputs(flow).values()) <= runs(flow)
+
+
+def inputs(flow: Flow) -> dict[str, Choices]:
+    """Return the random input that a flow has places for: what only others use makes no combinations of its own."""
+    used = {name for text in _texts(flow) for name in placeholders(text)}
+    return {name: choices for name, choices in flow.random.items() if name in used}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """List all texts in what a flow sends."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Request):
+        for part in (value.path, value.query, value.headers, value.json, value.body):
+            yield from _texts(part)
+    elif isinstance(value, Call):
+        yield from _texts(value.args)
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
 
 
 def draws(random_input: Mapping[str, Choices], count: int, dice: random.Random) -> list[Draw]:
@@ -39,8 +65,9 @@ def placeholders(text: str) -> list[str]:
 
 
 def fill_path(path: str, draw: Draw) -> str:
-    """Put the drawn input into a path, quoted."""
-    return _PLACE.sub(lambda match: quote(str(draw[match[1]]), safe=""), path)
+    """Put the drawn input into a path, quoted, and quote what of the path itself can't be sent as it is."""
+    filled = _PLACE.sub(lambda match: quote(str(draw[match[1]]), safe=""), path)
+    return quote(filled, safe=_SENT_AS_IT_IS)
 
 
 def fill(value: Any, draw: Draw) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import (
     ClientError,
+    ClientResponse,
     ClientSession,
     ClientTimeout,
     ClientWSTimeout,
@@ -49,7 +50,9 @@ class FlowDriver:
     async def round(self) -> AsyncIterator[RunFlow]:
         """Open connections for one round, and close them after: what serves them must not be counted."""
         # Cookies of one run would change the next.
-        async with ClientSession(connector=TCPConnector(limit=0), cookie_jar=DummyCookieJar()) as session:
+        async with ClientSession(
+            connector=TCPConnector(limit=0), cookie_jar=DummyCookieJar(), json_serialize=_json
+        ) as session:
 
             async def run(flow: Flow, draws: Sequence[Draw]) -> Outcomes:
                 turns = asyncio.Semaphore(flow.at_once)
@@ -80,28 +83,26 @@ class FlowDriver:
             return f"{GIVEN_UP} {flow.timeout:g} s"
         except (ClientError, OSError, ValueError) as error:
             return reason(error)
+        except Exception as error:  # noqa: BLE001 (whatever a flow's module or its values do, the others go on)
+            return _told(error)
         return None
 
     async def _request(
         self, session: ClientSession, flow: Request, draw: Draw, refusals: "Counter[str]"
     ) -> None:
         url = self._base_url + fill_path(flow.path, draw)
-        headers = fill(flow.headers, draw)
-        query = {name: str(value) for name, value in fill(flow.query, draw).items()}
-        if flow.method == WEBSOCKET:
-            await _talk(session, flow, draw, url, refusals)
-            return
-        body = {"json": fill(flow.json, draw)} if flow.json is not None else {"data": fill(flow.body, draw)}
-        async with session.request(
-            flow.method,
-            _url(url),
-            params=query,
-            headers=headers,
-            allow_redirects=False,
-            timeout=ClientTimeout(total=None),
-            **body,
-        ) as answer:
-            await answer.read()
+        begun: list[ClientResponse] = []
+        patience = asyncio.timeout(flow.hang_up)
+        try:
+            async with patience:
+                if flow.method == WEBSOCKET:
+                    await _talk(session, flow, draw, url, refusals)
+                else:
+                    await _ask(session, flow, draw, url, begun)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+        for answer in begun:
             _note(refusals, flow, answer.status, answer.headers)
             _check(flow, answer.status)
 
@@ -155,23 +156,41 @@ def _check(flow: Request, status: int) -> None:
         raise Failed(f"status {status}")
 
 
+async def _ask(
+    session: ClientSession, flow: Request, draw: Draw, url: str, begun: list[ClientResponse]
+) -> None:
+    """Send a request, and read the answer to its end; it is in ``begun`` as soon as its status is known."""
+    async with session.request(
+        flow.method,
+        _url(url),
+        params=_query(flow, draw),
+        headers=_headers(flow, draw),
+        allow_redirects=False,
+        timeout=ClientTimeout(total=None),
+        json=fill(flow.json, draw),
+        data=_body(flow, draw),
+    ) as answer:
+        begun.append(answer)
+        await answer.read()
+
+
 async def _talk(
     session: ClientSession, flow: Request, draw: Draw, url: str, refusals: "Counter[str]"
 ) -> None:
-    """Connect, say what is to be said, wait for one answer to it, and leave."""
-    headers = fill(flow.headers, draw)
+    """Connect, say what is to be said, wait for one answer to it, and leave; not before it is time to hang up."""
     try:
         timeout = ClientWSTimeout(ws_close=_CLOSE_WITHIN)
         async with session.ws_connect(
-            _url(url), params=fill(flow.query, draw), headers=headers, timeout=timeout
+            _url(url), params=_query(flow, draw), headers=_headers(flow, draw), timeout=timeout
         ) as socket:
-            if flow.json is None and flow.body is None:
-                return
-            text = fill(flow.body, draw) if flow.json is None else json.dumps(fill(flow.json, draw))
-            await socket.send_str(text)
-            message = await socket.receive()
-            if message.type in {WSMsgType.ERROR, WSMsgType.CLOSED}:
-                raise Failed("the websocket closed without an answer")
+            if flow.json is not None or flow.body is not None:
+                text = _body(flow, draw)
+                await socket.send_str(_json(fill(flow.json, draw)) if text is None else text)
+                message = await socket.receive()
+                if message.type in {WSMsgType.ERROR, WSMsgType.CLOSED}:
+                    raise Failed("the websocket closed without an answer")
+            while flow.hang_up is not None and not socket.closed:
+                await socket.receive()
     except WSServerHandshakeError as error:
         _note(refusals, flow, error.status, error.headers)
         raise Failed(f"status {error.status}, expected a websocket") from None
@@ -184,4 +203,34 @@ async def _called(function: Any, args: Any) -> None:
         if inspect.isawaitable(result):
             await result
     except Exception as error:  # noqa: BLE001 (a flow may raise anything, and must not stop the others)
-        raise Failed(f"{type(error).__name__}: {error}".rstrip(": ")) from None
+        raise Failed(_told(error)) from None
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)  # YAML knows dates, JSON doesn't
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _headers(flow: Request, draw: Draw) -> dict[str, str]:
+    return {name: _text(value) for name, value in fill(flow.headers, draw).items()}
+
+
+def _query(flow: Request, draw: Draw) -> list[tuple[str, str]]:
+    """List the query's parameters; one with a list of values comes once for each."""
+    filled = fill(flow.query, draw).items()
+    return [
+        (name, _text(each))
+        for name, value in filled
+        for each in (value if isinstance(value, list) else [value])
+    ]
+
+
+def _body(flow: Request, draw: Draw) -> str | None:
+    return None if flow.body is None else _text(fill(flow.body, draw))

@@ -1,5 +1,6 @@
 """flows.yaml: read with the line of everything, so that an error says where it is and what is allowed."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from lowtide.hunt.draws import placeholders
 from lowtide.hunt.plan import METHODS, WEBSOCKET, Call, Choices, Expected, Flow, Plan, Request
 from lowtide.quoting import YAML_TROUBLE, cut, quoted, yaml_complaint
 from lowtide.settings import duration
+
+_URL = re.compile(r"https?://[^/\s]+\S*")
+_TARGET = re.compile(r"[\w.]+:[\w.]+(\(\))?")
 
 
 class FlowFileError(ValueError):
@@ -93,13 +97,10 @@ def read(path: str) -> Plan:
         raise FlowFileError(f"{path}: not valid YAML: {error}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise FlowFileError(f"{path}:{line}: {_said(error)}") from None
+        said = yaml_complaint(ValueError(error.problem or error.context))
+        raise FlowFileError(f"{path}:{line}: {said}") from None
     except yaml.YAMLError as error:
         raise FlowFileError(f"{path}: {yaml_complaint(error)}") from None
-
-
-def _said(error: yaml.MarkedYAMLError) -> str:
-    return yaml_complaint(ValueError(error.problem or error.context))
 
 
 def _plan(reader: _Reader) -> Plan:
@@ -172,17 +173,19 @@ def _expected(reader: _Reader, node: yaml.Node, where: str) -> Expected:
         raise reader.error(node, f"{where} needs a reason: say why these may outlive their flow")
     if len(fields) == 1:
         raise reader.error(node, f"{where} should name a coroutine, a spawner or a thread")
+    if "thread" in fields and len(fields) > 2:
+        raise reader.error(node, f"{where} has a thread and a task: make it two entries")
     return Expected(**fields)
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.strip():
         raise ValueError
     return value
 
 
 def _url(value: Any) -> str:
-    if not _text(value).startswith(("http://", "https://")):
+    if not _URL.fullmatch(_text(value)):
         raise ValueError
     return str(value).rstrip("/")
 
@@ -192,8 +195,7 @@ def _service(value: Any) -> str:
 
 
 def _target(value: Any) -> str:
-    module, colon, name = _text(value).partition(":")
-    if not (module and colon and name):
+    if not _TARGET.fullmatch(_text(value)):
         raise ValueError
     return str(value)
 
@@ -282,6 +284,7 @@ _REQUEST = {
     "headers": _HEADERS,
     "json": _Key(_any, "anything"),
     "body": _Key(_text, "text"),
+    "hang_up": _Key(duration, _SECONDS),
     "expect": _Key(_statuses, "a status code from 100 to 599, or a list of them"),
 }
 _CALL = {

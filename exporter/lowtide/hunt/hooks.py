@@ -1,8 +1,8 @@
 """The hooks of the hunt: how loops, threads and executors become known while somebody watches.
 
 They are in place from the first watch to the end of the last, and each says in its ``Patch`` what it replaces:
-loops are met when they are made, when they start to run, and when a ``Runner`` is about to cancel what is left
-in them; the latter and ``loop.close`` are the last moments in which it can be judged.
+loops are met when they are made, or when a task is made in them. When a ``Runner`` is about to cancel what is left in
+one and when it is closed are the last moments in which it can be judged.
 """
 
 import asyncio
@@ -13,19 +13,33 @@ import functools
 import gc
 import sys
 import threading
-from collections.abc import Callable
+from concurrent.futures import Future
+from types import FrameType
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from lowtide.hunt.births import Birth, Owner, current, forget_threads, lines_from, note_thread, owner_now
+from lowtide.hunt import anyio_runner
+from lowtide.hunt.births import (
+    Birth,
+    Line,
+    Owner,
+    forget_threads,
+    lines_from,
+    note_thread,
+    owner_now,
+)
+from lowtide.hunt.jobs import forget_jobs, note_job
 from lowtide.hunt.leaks import Wait
 from lowtide.hunt.loop_classes import LoopClasses
 from lowtide.hunt.loops import WatchedLoop, has_tasks
-from lowtide.hunt.patches import Patch
+from lowtide.hunt.patches import Patch, undo_all
+from lowtide.hunt.threads import function_name
 from lowtide.record.part import Part
 
 _Executor = concurrent.futures.ThreadPoolExecutor
 _ADJUST = _Executor._adjust_thread_count.__code__  # noqa: SLF001 (it starts the threads)
+_CANCEL_ALL = vars(asyncio.runners)["_cancel_all_tasks"]
+"""What ``Runner`` calls before it closes its loop."""
 _FULL = 2
 _MOST_NOTED = 2000
 _MOST_NOTED_YOUNG = 20
@@ -46,7 +60,7 @@ class Watcher(Protocol):
 
 
 class Hooks:
-    """The hooks of this process. ``add`` and ``remove`` are for the thread that runs the tests."""
+    """The hooks of this process. ``add``, ``remove`` and ``hold`` are for any thread."""
 
     def __init__(self) -> None:
         self._watchers: list[Any] = []
@@ -57,31 +71,48 @@ class Hooks:
         self._executors: WeakKeyDictionary[Any, Owner | None] = WeakKeyDictionary()
         self._pools: WeakKeyDictionary[threading.Thread, ref[Any]] = WeakKeyDictionary()
         self._patches: list[Patch] = []
+        self.left: list[Patch] = []
+        """Those that somebody else's stood in front of when they were to be undone: ours may be put back since."""
         self.part = Part("hunt")
         """Broken where something in here went wrong, so that not everything was seen."""
         self._classes = LoopClasses(self.watched, self.part, self)
         self.is_held = False
+        self._lock = threading.RLock()
 
     def hold(self, *, held: bool) -> None:
         """Keep the hooks in place from the last watch to the next.
 
         To replace a class's attribute and put it back makes the interpreter forget what it learnt of the class.
         """
-        self.is_held = held
-        if not held and not self._watchers and self._patches:
-            self._uninstall()
+        with self._lock:
+            self.is_held = held
+            if not held and not self._watchers and self._patches:
+                self._uninstall()
 
     def add(self, watcher: Watcher) -> None:
         """Tell one more, the innermost."""
-        if not self._patches:
-            self._install()
         self._watchers.append(watcher)
+        # Without the lock: this is read behind the append, and ``hold`` writes it before it looks for watchers.
+        if self.is_held and self._patches:
+            return
+        with self._lock:
+            if not self._patches:
+                self._install()
 
     def remove(self, watcher: Watcher) -> None:
         """Tell it no more. Behind the last, everything is put back."""
         self._watchers.remove(watcher)
-        if not self.is_held and not self._watchers:
-            self._uninstall()
+        if self.is_held:
+            return
+        with self._lock:
+            if not self._watchers and self._patches and not self.is_held:
+                self._uninstall()
+
+    def tidy(self) -> None:
+        """Undo what could not be undone before."""
+        with self._lock:
+            if not self._patches:
+                self.left = undo_all(self.left)
 
     def loops(self) -> list[WatchedLoop]:
         """List the loops that are not closed."""
@@ -89,17 +120,16 @@ class Hooks:
             return []
         return [watched for watched in list(self.watched.values()) if not watched.loop.is_closed()]
 
-    def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> None:
-        """Watch a loop, unless it is watched already."""
-        known = self.watched.get(id(loop))
-        if known is not None and known.loop is loop:
-            return
-        kind = type(loop)
-        if kind not in self._classes.met:
-            if not _is_real(kind):
-                return
-            self._classes.meet(kind)
-        self.watched[id(loop)] = WatchedLoop(loop, owner)
+    def leave(self, owner: Owner) -> None:
+        """Hold the loops that an owner made and never closed no more: they are met again if they are used again."""
+        for key, watched in list(self.watched.items()):
+            if watched.owner is owner:
+                watched.leave_children()
+                del self.watched[key]
+
+    def enter(self, loop: asyncio.AbstractEventLoop) -> WatchedLoop | None:
+        """Watch a loop that was there before, unless it is watched already; None if it is none that can be."""
+        return self._classes.enter(loop, None)
 
     def destroyed(self, watched: WatchedLoop, task: Any) -> None:
         """Tell the innermost watch that it is of."""
@@ -109,16 +139,21 @@ class Hooks:
                 watcher.destroyed(task, birth, watched.wait(task))
                 return
 
-    def closing(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let every watch take a last look at a loop that is about to be emptied or closed."""
+    def closing(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Let every watch take a last look at a loop that is about to be emptied or closed.
+
+        False if it is known that nothing is pending in it.
+        """
         watched = self.watched.get(id(loop))
-        if watched is None or watched.loop is not loop or loop.is_closed():
-            return
-        if has_tasks(loop) and not _is_interrupted():  # nearly never
+        if watched is None or loop.is_closed():
+            return True
+        is_left = has_tasks(loop)
+        if is_left and not _is_interrupted():  # nearly never
             watched.note_lines(_getframe(1))
             for watcher in reversed([*self._watchers]):
                 watcher.closing(watched)
         watched.is_ending = True
+        return is_left
 
     def is_of_other_loop(self, thread: threading.Thread, owner: Owner) -> bool:
         """Say whether a thread is one that a loop which isn't this owner's keeps for its own."""
@@ -126,109 +161,75 @@ class Hooks:
         pool = self._pools.get(thread)
         executor = pool() if pool else None
         if executor is None:
-            return bool(others) and _is_anyio_worker(thread)
+            return bool(others) and anyio_runner.is_worker(thread)
         return any(_refers_to(loop, executor) for loop in others)
 
     def _install(self) -> None:
         self._patches = [
-            Patch(asyncio.BaseEventLoop, "__init__", self._when_made),
-            Patch(asyncio.events, "_set_running_loop", self._when_running),
-            Patch(asyncio.Runner, "_lazy_init", self._when_runner_starts),
             Patch(asyncio.runners, "_cancel_all_tasks", self._before_cancelling),
             Patch(threading.Thread, "start", self._when_thread_starts),
             Patch(_Executor, "__init__", self._when_executor_is_made),
+            Patch(_Executor, "submit", self._when_job_is_made),
         ]
+        self._classes.install()
         gc.callbacks.append(self._before_collection)
-        uvloop = sys.modules.get("uvloop")
-        if uvloop is not None:
-            self._patches.append(Patch(uvloop.Loop, "__init__", self._when_made))
-        anyio = sys.modules.get("anyio._backends._asyncio")
-        if hasattr(getattr(anyio, "TestRunner", None), "_call_in_runner_task"):
-            self._patches.append(Patch(anyio.TestRunner, "_call_in_runner_task", _in_context))  # type: ignore[union-attr]
+        self._patches += anyio_runner.patches()
         for loop in list(self._seen):
             if not loop.is_closed():
-                self.part.attempt(self.enter, loop, None)
+                self.part.attempt(self.enter, loop)
 
     def _uninstall(self) -> None:
-        self._classes.undo()
-        for patch in reversed(self._patches):
-            patch.undo()
+        self.left += [*self._classes.undo(), *undo_all(self._patches)]
         self._patches = []
         gc.callbacks.remove(self._before_collection)
         for watched in self.loops():
+            watched.leave_children()
             self._seen.add(watched.loop)
         self.watched.clear()  # what is left of ours passes through then
         self.part = Part("hunt")
         self._classes = LoopClasses(self.watched, self.part, self)
         forget_threads()
+        forget_jobs()
 
     def _before_collection(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
+        if phase != "start":
+            return
+        for each in [*self.watched.values()]:
+            if each.children:
+                self.part.attempt(each.hear_of_children)
+        running = asyncio._get_running_loop()  # noqa: SLF001 (public, but for its name)
+        watched = self.watched.get(id(running)) if running is not None else None
+        if watched is not None:
             most = _MOST_NOTED if info["generation"] == _FULL else _MOST_NOTED_YOUNG
-            for watched in self.loops():
-                self.part.attempt(watched.note_waits, most)
-
-    def _when_made(self, original: Any) -> Any:
-        watched, met, owner_here = self.watched, self._classes.met, current.get
-
-        @functools.wraps(original)
-        def made(loop: Any, *args: Any, **kwargs: Any) -> None:
-            original(loop, *args, **kwargs)
-            if type(loop) in met and id(loop) not in watched:  # as ``enter`` does, at a third of its time
-                watched[id(loop)] = WatchedLoop(loop, owner_here() or owner_now())
-            else:
-                self.part.attempt(self.enter, loop, owner_here() or owner_now())
-
-        return made
-
-    def _when_running(self, original: Any) -> Any:
-        watched = self.watched
-
-        def _set_running_loop(loop: Any) -> None:
-            original(loop)
-            if loop is not None and id(loop) not in watched:
-                self.part.attempt(self.enter, loop, None)
-
-        return _set_running_loop
-
-    def _when_runner_starts(self, original: Any) -> Any:
-        watched = self.watched
-
-        @functools.wraps(original)
-        def _lazy_init(runner: Any) -> None:
-            was_there = runner._loop is not None  # noqa: SLF001
-            original(runner)
-            if not was_there and id(runner._loop) not in watched:  # noqa: SLF001
-                self.part.attempt(lambda: self.enter(runner._loop, owner_now()))  # noqa: SLF001
-
-        return _lazy_init
+            self.part.attempt(watched.note_waits, most)
 
     def _before_cancelling(self, original: Any) -> Any:
+        is_asyncios = original is _CANCEL_ALL
+
         @functools.wraps(original)
         def _cancel_all_tasks(loop: Any) -> None:
-            self.closing(loop)
-            original(loop)
+            # Where nothing is left asyncio's would look once more, in Python for long, and do nothing.
+            if self.closing(loop) or not is_asyncios:
+                original(loop)
 
         return _cancel_all_tasks
 
     def _when_thread_starts(self, original: Any) -> Any:
         @functools.wraps(original)
         def start(thread: threading.Thread) -> None:
-            self.part.attempt(self._note_thread, thread, _getframe(1))
+            self.part.attempt(self._note_thread, thread, _caller(2))
             original(thread)
 
         return start
 
-    def _note_thread(self, thread: threading.Thread, frame: Any) -> None:
-        owner = owner_now()
-        if frame.f_code is _ADJUST:
+    def _note_thread(self, thread: threading.Thread, frame: FrameType | None) -> None:
+        owner = self._owner_now()
+        if frame is not None and frame.f_code is _ADJUST:
             executor = frame.f_locals["self"]
             # Its threads are whose the executor is, whoever gave it the work that made it start one more.
             owner = self._executors.get(executor)
             self._pools[thread] = ref(executor)
-        lines = lines_from(frame) if owner else ()
-        users = tuple(line for line in lines if not line.module.startswith(_THREADING))
-        note_thread(thread, Birth(owner, users or lines))
+        note_thread(thread, Birth(owner, _users_lines(frame) if owner else ()))
 
     def _when_executor_is_made(self, original: Any) -> Any:
         @functools.wraps(original)
@@ -238,27 +239,53 @@ class Hooks:
 
         return made
 
+    def _when_job_is_made(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def submit(executor: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future = original(executor, function, *args, **kwargs)
+            self.part.attempt(self._note_job, future, function, _caller(2))
+            return future
+
+        return submit
+
+    def _owner_now(self) -> Owner | None:
+        """Tell whose a thread or a job is; with a context of no test's, whose the loop is that runs."""
+        watched = self.watched.get(id(asyncio._get_running_loop()))  # noqa: SLF001 (public, but for its name)
+        return owner_now() or (watched.owner if watched else None)
+
+    def _note_job(self, future: "Future[Any]", function: Any, frame: FrameType | None) -> None:
+        owner = self._owner_now()
+        if owner is None:
+            return
+        lines = _users_lines(frame)
+        watched = self.watched.get(id(asyncio._get_running_loop()))  # noqa: SLF001 (public, but for its name)
+        if watched is not None and all(line.module.startswith("asyncio.") for line in lines):
+            lines = (
+                watched.birth(asyncio.current_task()).lines or lines
+            )  # it is a task of asyncio.to_thread alone
+        note_job(future, Birth(owner, lines, function_name(function)))
+
 
 hooks = Hooks()
 
 
-def _is_real(kind: type) -> bool:
-    """Say whether it is no stand-in, of which nothing can be asked: a test may have one run for a while."""
-    abstract = asyncio.AbstractEventLoop.is_closed
-    return getattr(kind, "is_closed", abstract) is not abstract
+def _caller(depth: int) -> FrameType | None:
+    """Return a frame further out; None where there is none: a thread may begin with compiled code."""
+    try:
+        return _getframe(depth)
+    except ValueError:
+        return None
+
+
+def _users_lines(frame: FrameType | None) -> tuple[Line, ...]:
+    """Note the lines from a frame outward that aren't those of threads and pools themselves."""
+    lines = lines_from(frame)
+    return tuple(line for line in lines if not line.module.startswith(_THREADING)) or lines
 
 
 def _is_interrupted() -> bool:
     """Say whether an interrupt or an exit is on its way out: what it cut short was not left behind."""
-    error = sys.exc_info()[1]
-    return error is not None and not isinstance(error, Exception)
-
-
-def _is_anyio_worker(thread: threading.Thread) -> bool:
-    """Say whether it is one of the threads that anyio keeps for as long as the first task of a loop runs."""
-    return (
-        type(thread).__module__ == "anyio._backends._asyncio" and type(thread).__qualname__ == "WorkerThread"
-    )
+    return isinstance(sys.exc_info()[1], KeyboardInterrupt | SystemExit)
 
 
 def _refers_to(loop: Any, executor: Any) -> bool:
@@ -268,21 +295,3 @@ def _refers_to(loop: Any, executor: Any) -> bool:
         if type(thing) is dict:
             kept.extend(thing.values())
     return any(thing is executor for thing in kept)
-
-
-def _in_context(original: Any) -> Any:
-    """Let what anyio's runner runs know whose it is: it runs all tests and fixtures in one task's context."""
-
-    @functools.wraps(original)
-    async def _call_in_runner_task(
-        runner: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Any:
-        owner = current.get()
-
-        async def owned(*args: Any, **kwargs: Any) -> Any:
-            current.set(owner)
-            return await function(*args, **kwargs)
-
-        return await original(runner, owned, *args, **kwargs)
-
-    return _call_in_runner_task

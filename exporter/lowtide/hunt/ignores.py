@@ -16,6 +16,7 @@ _COLON = re.compile(r":\s+")
 
 KEPT = {
     "trio._core._thread_cache:WorkerThread._work": "idle: trio keeps it for 10 s, for any run of the process",
+    "pycares:_ChannelShutdownManager._run_safe_shutdown_loop": "one for the process, which ends its last channels",
     "anyio._backends._asyncio:_shutdown_process_pool_on_exit": "ends anyio's worker processes when its loop ends",
 }
 """What libraries keep on purpose until the loop or the process ends, and no user could end sooner.

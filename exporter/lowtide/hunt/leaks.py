@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from lowtide.hunt.births import Birth
 from lowtide.judge.advice import advice_for
-from lowtide.judge.survey import name_of, task_coroutine
-from lowtide.judge.waits import Place, place_of, stack_of, waiting_on
+from lowtide.judge.waits import Place, coroutine_of, place_of, stack_of, waiting_on
 from lowtide.record.origins import UNKNOWN, Origin, coroutine_name
 
 PENDING = "pending"
@@ -58,7 +57,7 @@ def wait_of(task: Any) -> Wait:
 
 def origin_of(task: Any, birth: Birth) -> Origin:
     """Name the origin of a task that isn't done."""
-    coroutine = task_coroutine(task)
+    coroutine = coroutine_of(task)
     return Origin(UNKNOWN if coroutine is None else coroutine_name(coroutine), birth.spawner)
 
 
@@ -72,8 +71,8 @@ def destroyed_leak(task: Any, birth: Birth, wait: Wait | None) -> Leak:
     known = wait or Wait("", (), None)
     return Leak(
         kind="task",
-        name=name_of(task),
-        origin=Origin(birth.coroutine, birth.spawner),
+        name=task.get_name(),
+        origin=Origin(birth.function, birth.spawner),
         state=DESTROYED,
         made_at=tuple(line.place for line in birth.lines),
         stack=known.stack,
@@ -89,7 +88,7 @@ def task_leak(task: Any, birth: Birth, origin: Origin) -> Leak:
     wait = wait_of(task)
     return Leak(
         kind="task",
-        name=name_of(task),
+        name=task.get_name(),
         origin=origin,
         state=PENDING,
         made_at=tuple(line.place for line in birth.lines),

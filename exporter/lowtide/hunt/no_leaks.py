@@ -28,8 +28,10 @@ class no_leaks:  # noqa: N801 (used like contextlib's suppress)
     is left behind, even one that would end in its next step: use ``async with``.
 
     Only what is made in the body counts, by it or by tasks, callbacks and threads that it began; several may watch
-    at once, also inside one another. ``ignore`` is a dict of origins (``module:function`` of the coroutine, the
-    thread's target, or of who made it; ``*`` stands for anything) and reasons; ``threads=False`` leaves threads out.
+    at once, also inside one another. Loops in other threads are looked at, too. One that was there before is known
+    when a task is made in it, so wait for an answer of what you send there.
+    ``ignore`` is a dict of origins (``module:function`` of the coroutine, the thread's target, or of who made it;
+    ``*`` stands for anything) and reasons; ``threads=False`` leaves threads out.
     An exception of the body is never replaced: the report is added to it as a note.
 
     Raises ValueError for an argument that isn't allowed. Everything that was switched on is off afterwards.

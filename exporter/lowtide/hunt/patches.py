@@ -1,6 +1,6 @@
 """Patches: an attribute that is replaced for a while and then put back, exactly as it was."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -14,13 +14,23 @@ class Patch:
         self._was_own = name in vars(target)
         self._previous = vars(target)[name] if self._was_own else None
         self._ours = replacement(getattr(target, name))
+        self.is_undone = False
         setattr(target, name, self._ours)
 
     def undo(self) -> None:
-        """Put back what was there, unless somebody else's stands there by now."""
+        """Put back what was there, unless somebody else's stands there by now, who may put ours back later."""
         if vars(self._target).get(self._name) is not self._ours:
             return
+        self.is_undone = True
         if self._was_own:
             setattr(self._target, self._name, self._previous)
         else:
             delattr(self._target, self._name)
+
+
+def undo_all(patches: Iterable[Patch]) -> list[Patch]:
+    """Undo patches, those that came last first; return those that could not be."""
+    listed = list(patches)
+    for patch in reversed(listed):
+        patch.undo()
+    return [patch for patch in listed if not patch.is_undone]

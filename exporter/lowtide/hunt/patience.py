@@ -1,9 +1,9 @@
 """Patience: how a test waits for what is about to end, with pauses that double, and only while something is left."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextvars import Context
+from time import sleep  # here, for a test may replace it
 
 SETTLE = 0.5
 """Seconds of pauses by default: what hasn't ended by then is called left behind."""
@@ -19,13 +19,17 @@ def pauses(settle: float = SETTLE) -> Iterator[float]:
     The pauses count, not the clock, so that a busy machine gets the time that it needs.
     The last ones are turns again: on a busy machine a task may become ready in the moment in which we give up.
     """
-    yield from (0.0,) * _TURNS
+    yield from _turns()
     pause, left = _FIRST_PAUSE, settle
     while left > 0:
         yield min(pause, left)
         left -= pause
         pause = min(2 * pause, _LONGEST_PAUSE)
-    yield from (0.0,) * _TURNS
+    yield from _turns()
+
+
+def _turns() -> Iterator[float]:
+    return iter((0.0,) * _TURNS)
 
 
 def wait(is_left: Callable[[], object], settle: float = SETTLE) -> None:
@@ -33,7 +37,19 @@ def wait(is_left: Callable[[], object], settle: float = SETTLE) -> None:
     for pause in pauses(settle):
         if not is_left():
             return
-        time.sleep(pause)
+        sleep(pause)
+
+
+def _call_after(loop: asyncio.AbstractEventLoop, pause: float, look: Callable[[], None]) -> None:
+    """Call a function after a pause, in slices between which the loop goes on.
+
+    Not by ``call_later``: a test may have stopped the clock by which its loop goes.
+    """
+    if pause <= 0:
+        loop.call_soon(look, context=Context())
+        return
+    sleep(min(pause, _FIRST_PAUSE))
+    loop.call_soon(_call_after, loop, pause - _FIRST_PAUSE, look, context=Context())
 
 
 def settled(
@@ -48,13 +64,18 @@ def settled(
     was raised.
     """
     future: asyncio.Future[None] = loop.create_future()
-    waiting = pauses(settle)
+    waiting, quiet = pauses(settle), _turns()
 
     def look() -> None:
+        nonlocal quiet
         try:
-            pause = next(waiting, None) if is_left() else None
+            if is_left():
+                pause, quiet = next(waiting, None), _turns()
+            else:
+                # What has just ended may have had asyncio make a task for the end of an asynchronous generator.
+                pause = next(quiet, None)
             if pause is not None:
-                loop.call_later(pause, look, context=Context())
+                _call_after(loop, pause, look)
                 return
             then()
         except BaseException as error:  # noqa: BLE001 (handed to whoever waits)

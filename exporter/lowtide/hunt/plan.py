@@ -36,6 +36,7 @@ class Flow:
 class Request(Flow):
     """An HTTP request. ``expect`` holds the allowed status codes; none given, all below 500 are.
 
+    After ``hang_up`` seconds the client leaves, in the middle of the answer or before it comes: that is no failure.
     Over a websocket ``json`` or ``body`` is the first message, and the first answer ends the flow.
     """
 
@@ -46,6 +47,7 @@ class Request(Flow):
     json: Any = None
     body: str | None = None
     expect: tuple[int, ...] = ()
+    hang_up: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ stays and the report is a section of it.
 """
 
 import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,16 +15,17 @@ from _pytest.scope import Scope
 
 from lowtide.hunt.births import current
 from lowtide.hunt.hooks import hooks
-from lowtide.hunt.ignores import Rules, parse_entries
+from lowtide.hunt.ignores import Rules
 from lowtide.hunt.leaks import Leak
 from lowtide.hunt.patches import Patch
-from lowtide.hunt.pytest_plugin import MARK
+from lowtide.hunt.pytest_rules import rules_of, shared_rules
 from lowtide.hunt.report import report
 from lowtide.hunt.watch import Watch
-from lowtide.quoting import quoted
 
-_NAME = "lowtide-items"
-_ALLOWED = ("ignore", "threads", "settle", "skip")
+_NAME, _TIDYING = "lowtide-items", "lowtide-tidying"
+_RERUNS = "rerunfailures"
+_FUNCTION = Scope.Function
+"""To look up a member of an enum takes Python 3.11 longer than all the rest that is asked of a fixture."""
 
 
 class Checked:
@@ -55,30 +57,39 @@ class Checked:
 
 
 def checked(item: pytest.Item) -> Checked:
-    """Return what is known of a test that is checked and runs now."""
+    """Return what is known of a test that runs now; of one that isn't checked, that nothing was left behind."""
     items: Any = item.config.pluginmanager.get_plugin(_NAME)
-    return Checked(items.now[id(item)])
+    watch = items.now.get(id(item)) if items else None
+    return Checked(watch or Watch(Rules()))
 
 
 class Items:
     """The hooks that watch tests. Registered only if there are some to watch."""
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-        shared = _shared_rules(config)
+        shared = shared_rules(config)
         self._items = items
         # By id, because pytest hashes the name of an item to hash it; the items are kept, so that it stays their own.
-        self.rules = {id(item): rules for item in items if (rules := _rules(item, shared)) is not None}
+        self.rules = rules_of(items, shared)
         self.now: dict[int, Watch] = {}
         """The tests that run now, by id: only those, for a thousand would be work for the collector."""
-        self._reruns = config.pluginmanager.hasplugin("rerunfailures")
-        if any("anyio_backend" in getattr(item, "fixturenames", ()) for item in items):
+        others = _runners(config)
+        # What asks to be first comes before us anyway, and pytest-rerunfailures says which tests it runs.
+        all_others = any(not (each.tryfirst or each.plugin_name == _RERUNS) for each in others)
+        self._run_by_us = {} if all_others else self.rules
+        if config.pluginmanager.hasplugin(_RERUNS):
+            theirs = {id(each) for each in items if _is_rerun(each)}
+            self._run_by_us = {key: rules for key, rules in self._run_by_us.items() if key not in theirs}
+        if "anyio.pytest_plugin" in sys.modules and any(map(_is_anyios, items)):
             import anyio._backends._asyncio  # noqa: F401 (its runner must be there to be told apart)
 
     @pytest.hookimpl
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    def pytest_runtest_protocol(  # noqa: C901 (a call for each part would be one more for each test)
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
         """Run a test as pytest does, but log its reports when it is known whether it left something behind."""
-        rules = self.rules.get(id(item))
-        if rules is None or (self._reruns and _is_run_by_others(item)):
+        rules = self._run_by_us.get(id(item))
+        if rules is None:
             return None
         # Each is found anew whenever it is asked for.
         hook, name, location = item.ihook, item.nodeid, item.location
@@ -92,16 +103,19 @@ class Items:
             del self.now[id(item)]
             watch.end()
             raise
-        if (
-            not watch.is_over
-        ):  # where a fixture of wider scope failed, the test's own teardown was never reached
+        # Where a fixture of wider scope failed, the test's own teardown was never reached.
+        if not watch.is_over:
             watch.check_and_end()
         if watch.leaks:
             reports = _with_leaks(item, watch, reports)
         log = hook.pytest_runtest_logreport
         for each in reports:
             log(report=each)
+        if nextitem is not None and (item.session.shouldfail or item.session.shouldstop):
+            _end_all(item)
         hook.pytest_runtest_logfinish(nodeid=name, location=location)
+        if not hooks.is_held:
+            tidy_later(item.config.pluginmanager)
         del self.now[id(item)]
         return True
 
@@ -116,6 +130,16 @@ class Items:
     def pytest_sessionfinish(self) -> None:
         """Put everything back where the last test that ran was not the last."""
         hooks.hold(held=False)
+
+
+class Tidying:
+    """The hook that puts back what stood behind a mock when it was to be put back. Registered when there is such."""
+
+    @pytest.hookimpl
+    def pytest_runtest_logfinish(self) -> None:
+        """Look whether the mock is gone."""
+        if hooks.left:
+            hooks.tidy()
 
 
 class ItemsRunByOthers:
@@ -149,6 +173,7 @@ class ItemsRunByOthers:
             result = yield
         finally:
             watch.check_and_end()
+            tidy_later(item.config.pluginmanager)
         if watch.leaks:
             pytest.fail(report(watch.leaks), pytrace=False)
         return result
@@ -160,11 +185,14 @@ def register(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     manager = config.pluginmanager
     manager.register(ours, _NAME)
     config.add_cleanup(Patch(pytest.FixtureDef, "execute", _by_nobody).undo)
-    if any(
-        not (each.wrapper or each.hookwrapper or each.plugin is ours or each.plugin_name == "runner")
-        for each in config.hook.pytest_runtest_protocol.get_hookimpls()
-    ):
+    if any(each.plugin is not ours for each in _runners(config)):
         manager.register(ItemsRunByOthers(ours), "lowtide-items-run-by-others")
+
+
+def _runners(config: pytest.Config) -> list[Any]:
+    """List the hooks of others that may run a test in pytest's place."""
+    hooked: list[Any] = config.hook.pytest_runtest_protocol.get_hookimpls()
+    return [each for each in hooked if not (each.wrapper or each.hookwrapper or each.plugin_name == "runner")]
 
 
 def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,14 +204,18 @@ def _by_nobody(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def execute(fixture: pytest.FixtureDef[Any], request: Any) -> Any:
         __tracebackhide__ = True
-        if fixture._scope is Scope.Function:  # noqa: SLF001 (``scope`` takes six times as long)
+        if fixture._scope is _FUNCTION:  # noqa: SLF001 (``scope`` takes six times as long)
             return original(fixture, request)
         before = current.get()
         current.set(None)
         try:
             return original(fixture, request)
         finally:
-            current.set(before)
+            wider = current.get()
+            # Where the fixture watches too, the test is within its watch.
+            if wider is not None and before is not None:
+                before.parent = wider
+            current.set(before or wider)
 
     return execute
 
@@ -195,6 +227,21 @@ def _teardown(item: pytest.Item, original: Callable[[], None], watch: Watch) -> 
         original()
     finally:
         watch.check_and_end()
+
+
+def tidy_later(manager: pytest.PytestPluginManager) -> None:
+    """Put back what could not be put back now, when a later test has ended."""
+    if hooks.left and not manager.hasplugin(_TIDYING):
+        manager.register(Tidying(), _TIDYING)
+
+
+def _end_all(item: pytest.Item) -> None:
+    """Tear down what is of wider scope than the last test: pytest's own runner knows earlier that it is the last."""
+    end = functools.partial(item.session._setupstate.teardown_exact, None)  # noqa: SLF001 (as pytest's own runner)
+    call = pytest.CallInfo.from_call(end, when="teardown", reraise=(pytest.exit.Exception, KeyboardInterrupt))
+    made: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    if made.failed:
+        item.ihook.pytest_runtest_logreport(report=made)
 
 
 def _with_leaks(item: pytest.Item, watch: Watch, reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
@@ -219,50 +266,10 @@ def _has_ended_well(report: pytest.TestReport) -> bool:
     return report.when == "call" and (report.passed or str(report.longrepr).startswith("[XPASS(strict)]"))
 
 
-def _is_run_by_others(item: pytest.Item) -> bool:
+def _is_anyios(item: pytest.Item) -> bool:
+    return "anyio_backend" in getattr(item, "fixturenames", ())
+
+
+def _is_rerun(item: pytest.Item) -> bool:
     """Say whether pytest-rerunfailures runs the test: then what is left behind is an error of its teardown."""
     return bool(item.config.getoption("reruns", None)) or item.get_closest_marker("flaky") is not None
-
-
-def _shared_rules(config: pytest.Config) -> Rules:
-    try:
-        return Rules(parse_entries(config.getini("lowtide_ignore")))
-    except ValueError as error:
-        raise pytest.UsageError(f"{config.inipath or 'ini'}: lowtide_ignore: {error}") from None
-
-
-def _rules(item: pytest.Item, shared: Rules) -> Rules | None:
-    """Merge the marks of a test, its class and its module with the settings; None if it isn't to be checked."""
-    marks = list(item.iter_markers(MARK))
-    if not marks:
-        return shared
-    given: dict[str, Any] = {}
-    ignore = dict(shared.ignore)
-    for mark in reversed(marks):
-        _check_arguments(item, mark)
-        given |= mark.kwargs
-        ignore |= mark.kwargs.get("ignore", {})
-    if given.pop("skip", ""):
-        return None
-    try:
-        return Rules(**(given | {"ignore": ignore}))
-    except ValueError as error:
-        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.lowtide: {error}") from None
-
-
-def _check_arguments(item: pytest.Item, mark: pytest.Mark) -> None:
-    where = f"{item.nodeid}: @pytest.mark.lowtide"
-    if mark.args:
-        raise pytest.UsageError(
-            f"{where} takes keyword arguments only, got {quoted(mark.args[0])}: {', '.join(_ALLOWED)}"
-        )
-    for name in mark.kwargs:
-        if name not in _ALLOWED:
-            raise pytest.UsageError(f"{where} has no argument {name!r}: allowed are {', '.join(_ALLOWED)}")
-    skip = mark.kwargs.get("skip", "reason")
-    if not isinstance(skip, str) or not skip.strip():
-        raise pytest.UsageError(f"{where}: skip should be the reason not to check it, is {quoted(skip)}")
-    try:
-        Rules(mark.kwargs.get("ignore", {}))
-    except ValueError as error:
-        raise pytest.UsageError(f"{where}: {error}") from None

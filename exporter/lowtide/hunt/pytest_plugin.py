@@ -54,7 +54,7 @@ def _asks(item: pytest.Item) -> bool:
 
 @pytest.fixture
 def lowtide(request: pytest.FixtureRequest) -> "Checked":
-    """Check this test, and tell what it has left behind so far: ``lowtide.ignore(…)`` and ``lowtide.left()``."""
+    """Check this test, and tell what it has left behind so far: ``lowtide.ignore(…)`` and ``lowtide.report()``."""
     from lowtide.hunt.pytest_items import checked
 
     return checked(request.node)

@@ -9,6 +9,7 @@ import inspect
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from lowtide.attach.recorders import Recorders
 from lowtide.attach.subject import Subject
+from lowtide.hunt import ending
 from lowtide.hunt.asgi import bridge
 from lowtide.hunt.driver import imported
 from lowtide.hunt.thread_births import noted
@@ -59,11 +61,23 @@ def application(target: str) -> Any:
 
 
 def _checked(target: str, found: Any) -> Any:
-    if isinstance(found, web.Application) or callable(found):
+    if isinstance(found, web.Application) or _takes(found, 3):
         return found
-    raise ValueError(
-        f"{target!r} should be an aiohttp or ASGI application, or a factory of one, is {type(found).__name__}"
-    )
+    kind = "a WSGI application" if _takes(found, 2) else type(found).__name__
+    raise ValueError(f"{target!r} should be an aiohttp or ASGI application, or a factory of one, is {kind}")
+
+
+def _takes(found: Any, count: int) -> bool:
+    """Tell an application by its arguments: scope, receive and send, or WSGI's environment and start_response."""
+    if not callable(found) or (inspect.isclass(found) and not hasattr(found, "__await__")):
+        return False
+    try:
+        inspect.signature(found).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # compiled, and tells nobody
+        return True
+    return True
 
 
 def _is_factory(found: Any) -> bool:
@@ -79,31 +93,48 @@ def _is_factory(found: Any) -> bool:
 
 
 @contextlib.contextmanager
-def recording(loop: asyncio.AbstractEventLoop) -> Iterator[Subject]:
+def recording(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[Subject, Recorders]]:
     """Record a loop's tasks; whatever the application installs itself is left alone."""
     recorders = Recorders(Settings(max_origins=_MAX_ORIGINS))
     recorders.start()
     try:
         recorders.add(loop)
         with noted() as thread_births:
-            yield Subject(lambda: recorders, thread_births)
+            yield Subject(lambda: recorders, thread_births), recorders
     finally:
         recorders.stop()
 
 
+@dataclass(slots=True)
+class Served:
+    """An application that is served. ``notes`` are about its end, when it is over."""
+
+    url: str = ""
+    notes: tuple[str, ...] = ()
+
+
 @contextlib.asynccontextmanager
-async def serving(app: web.Application | None) -> AsyncIterator[str]:
-    """Serve an application on any free port of loopback; give its URL, or an empty one without application."""
+async def serving(app: web.Application | None) -> AsyncIterator[Served]:
+    """Serve an application on any free port of loopback; the URL is empty without application.
+
+    Its shutdown is waited for, but not for long, and what it raises is a note: what was found is worth more.
+    """
+    served = Served()
     if app is None:
-        yield ""
+        yield served
         return
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_END_WITHIN)
     try:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        served.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield served
     finally:
-        await runner.cleanup()
+        cleanup = asyncio.ensure_future(runner.cleanup())
+        if not await ending.is_over([cleanup]):
+            served.notes = (f"the service did not shut down within {ending.WITHIN:g} s",)
+        elif not cleanup.cancelled() and (error := cleanup.exception()) is not None:
+            served.notes = (f"the service failed to shut down: {type(error).__name__}: {error}".rstrip(": "),)
 
 
 async def beside(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, ClientTimeout
 
+from lowtide.hunt import ending
 from lowtide.hunt.audit import Audit
 from lowtide.hunt.driver import FlowDriver
 from lowtide.hunt.plan import Plan
@@ -25,7 +28,7 @@ class Session:
         self._plan = plan
         self._gc_off = gc_off
         self._audit: Audit | None = None
-        self._doing = "nothing yet"
+        self._doing = "its import"
 
     @property
     def found(self) -> Report | None:
@@ -36,7 +39,7 @@ class Session:
         """Run the audit in loops of its own.
 
         Raises ValueError where there is no such service, RuntimeError where a running one can't be asked or one
-        here ends itself, and whatever the service raises when it starts.
+        here ends itself, and whatever the service raises when it starts. How it ends is a note of the report.
         The collector and all hooks are as before then.
         """
         if self._plan.is_remote:
@@ -47,18 +50,19 @@ class Session:
             show(done, name)
 
         service = self._plan.service
-        found = made(service) if service else None
 
-        async def here() -> Report:
+        async def here(found: Any) -> Report:
             loop = asyncio.get_running_loop()
-            with recording(loop) as subject:
+            with recording(loop) as (subject, recorders):
                 app = await loaded(service, found) if service else None
-                async with serving(app) as url:
-                    self._audit = Audit(self._plan, Here(subject, loop), FlowDriver(url, loop), note)
-                    return await beside(self._audit.run)
+                async with serving(app) as served:
+                    watched = Here(subject, recorders)
+                    self._audit = Audit(self._plan, watched, FlowDriver(served.url, loop), note)
+                    report = await beside(self._audit.run)
+            return replace(report, notes=(*report.notes, *served.notes))
 
         try:
-            return asyncio.run(here())
+            return ending.run(here(made(service) if service else None))
         except (asyncio.CancelledError, SystemExit) as error:
             raise RuntimeError(
                 f"the service ended itself, at {self._doing!r}: leave out the flow that shuts it down"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from lowtide.hunt.verdicts import Thing, grown
@@ -77,6 +77,20 @@ class _Wait:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """What was left of earlier flows at a moment: while it ends, the like of it that is left now would not show."""
+
+    since: float
+    kinds: Collection[Thing]
+
+    async def counts(self, watched: Watched) -> Counts:
+        """Count now; of these kinds those apart that were born since."""
+        counts = await watched.counts(self.since)
+        young = {kind: count for kind, count in counts.young.items() if kind in self.kinds}
+        return replace(counts, young=young)
+
+
 class Settler:
     """Waits for a service to settle, ``limit`` seconds at most."""
 
@@ -85,12 +99,12 @@ class Settler:
         self._limit = limit
         self._is_ignored = is_ignored
 
-    async def settle(self, before: Counts) -> Settled:
+    async def settle(self, before: Counts, hiding: Hiding | None = None) -> Settled:
         """Wait until nothing has grown since ``before``, or nothing that has can end, or for the limit."""
         began = time.monotonic()
         wait, pause = _Wait(since=began), _FIRST_PAUSE
         while True:
-            counts = await self._watched.counts()
+            counts = await (hiding.counts(self._watched) if hiding else self._watched.counts())
             surplus, now = grown(before, counts, self._is_ignored), time.monotonic()
             if not surplus:
                 return Settled(counts)

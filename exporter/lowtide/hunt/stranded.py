@@ -5,6 +5,7 @@ begins sooner. That is never in a collection or a finalizer, where an import cou
 """
 
 import asyncio
+from _asyncio import Task
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,8 +36,11 @@ def task_leaks(tasks: Sequence[Any], births: Sequence[Birth]) -> list[Leak]:
     asked = sorted({*asked, *range(min(len(tasks), _MOST_PROVEN - len(asked)))})
     # A comprehension or a generator would be one more that holds them, of which the proof doesn't know.
     questions: list[Any] = []
-    for index in asked:
-        questions.append(tasks[index])  # noqa: PERF401
+    for index in list(asked):
+        if isinstance(tasks[index], Task):
+            questions.append(tasks[index])
+        else:  # of another make: of those nothing can be proven
+            asked.remove(index)
     proofs = dict(zip(asked, prove(*questions), strict=True))
     leaks = []
     for index, birth in enumerate(births):

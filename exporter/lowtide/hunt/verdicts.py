@@ -69,6 +69,16 @@ class Leak:
         return max(0, self.grown - self.lost)
 
     @property
+    def came_once(self) -> bool:
+        """Say whether it grew in the first round alone: an earlier flow may have made it, some time after its end."""
+        return len(self.rounds) > 1 and not any(self.rounds[1:])
+
+    @property
+    def began_with_more(self) -> bool:
+        """Say whether it grew most in the first round: some of that may be an earlier flow's."""
+        return len(self.rounds) > 1 and self.rounds[0] > max(self.rounds[1:])
+
+    @property
     def proven(self) -> bool:
         """Say whether it rests on proof."""
         return self.evidence is not None and self.evidence.unwakeable > 0
@@ -128,15 +138,32 @@ class Report:
     @property
     def status(self) -> int:
         """The exit status: 0 clean, 1 leaks, 2 if not all could be run."""
+        if self.not_run:
+            return 2
         if self.leaking:
             return 1
-        return 2 if len(self.flows) < self.planned or any(flow.failures for flow in self.flows) else 0
+        return 2 if any(flow.failures for flow in self.flows) else 0
+
+    @property
+    def not_run(self) -> int:
+        """How many flows were not run, because the audit was interrupted."""
+        return max(0, self.planned - len(self.flows))
 
 
 def grown(before: Counts, after: Counts, is_ignored: Callable[[Thing], bool]) -> dict[Thing, int]:
-    """Tell by how much each thing that isn't ignored has grown, where it has."""
-    differences = {thing: made(after, thing) - made(before, thing) for thing in things(after)}
+    """Tell by how much each thing that isn't ignored has grown, where it has.
+
+    Where young ones are counted apart, what ends meanwhile and is older hides nothing.
+    """
+    differences = {
+        thing: max(made(after, thing) - made(before, thing), _young(after, thing) - _young(before, thing))
+        for thing in things(after)
+    }
     return {thing: more for thing, more in differences.items() if more > 0 and not is_ignored(thing)}
+
+
+def _young(counts: Counts, thing: Thing) -> int:
+    return 0 if isinstance(thing, str) else counts.young.get(thing, 0)
 
 
 def given_up(failures: Mapping[str, int]) -> int:
@@ -160,8 +187,12 @@ def rounds_needed(rounds: Sequence[Round], wanted: int) -> int:
     suspected = suspects(rounds)
     if rounds and not suspected:
         return len(rounds)
-    proven = {thing for each in rounds for thing in each.evidence if _is_proof(each, thing)}
-    return wanted if suspected <= proven or wanted == 1 else 2 * wanted
+    return wanted if suspected <= proven(rounds) or wanted == 1 else 2 * wanted
+
+
+def proven(rounds: Sequence[Round]) -> set[Thing]:
+    """List what was proven in any round to be stuck for good."""
+    return {thing for each in rounds for thing in each.evidence if _is_proof(each, thing)}
 
 
 def leaks(rounds: Sequence[Round], lost: Mapping[Thing, int]) -> tuple[Leak, ...]:

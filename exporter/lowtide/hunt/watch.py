@@ -3,15 +3,17 @@
 import asyncio
 import gc
 import threading
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 from weakref import WeakSet, ref
 
 from lowtide.hunt import births
-from lowtide.hunt.births import Birth, Owner, current, known_threads
+from lowtide.hunt.births import Birth, Owner, current, known_jobs, known_threads
+from lowtide.hunt.elsewhere import MORE, awaited, caught_up, is_elsewhere, settled_there, waited_for
 from lowtide.hunt.hooks import hooks
 from lowtide.hunt.ignores import Rules
+from lowtide.hunt.jobs import busy_threads, waiting_jobs
 from lowtide.hunt.leaks import (
     HELD_BY_NOTHING,
     Leak,
@@ -23,12 +25,13 @@ from lowtide.hunt.leaks import (
 from lowtide.hunt.loops import WatchedLoop, has_tasks
 from lowtide.hunt.patience import settled, wait
 from lowtide.hunt.threads import is_idle, thread_function, thread_leak
+from lowtide.judge.waits import waiter_of
 from lowtide.record.threads import OWN
 
 _FOR_POOLS = 0.2
 """Seconds that idle threads get to end when their pool was collected."""
-_IN_OTHER_THREAD = 10.0
-"""Seconds beyond the settling that a loop in another thread gets, before it is judged without being asked."""
+_MOST_STOPS = 20
+"""Times that a loop may be stopped while it settles, before it is judged without being asked."""
 
 
 class Watch(Owner):
@@ -38,22 +41,23 @@ class Watch(Owner):
     ``begin`` and ``end`` belong to one thread and context.
     """
 
-    __slots__ = ("_before", "_told", "is_over", "leaks", "rules")
+    # What nearly no test needs is made when it is needed.
+    _told: dict[int, tuple[ref[Any], int]] | None = None
+    _beside: Collection[Any] = ()
+    _before: WeakSet[asyncio.Task[Any]] | None = None
+    is_over = False
 
     def __init__(self, rules: Rules) -> None:
         self.parent = current.get()  # as Owner does, without a call of it for each test
         self.rules = rules
         self.leaks: list[Leak] = []
-        self._told: dict[int, tuple[ref[Any], int]] | None = None
-        self._before: WeakSet[asyncio.Task[Any]] | None = None
-        self.is_over = False
 
     def begin(self) -> None:
         """Watch from now on."""
         hooks.add(self)
         running = asyncio._get_running_loop()  # noqa: SLF001 (public, but for its name)
         if running is not None:
-            hooks.enter(running, None)
+            hooks.enter(running)
         if hooks.watched:
             self._before = WeakSet()
             for watched in hooks.loops():
@@ -68,6 +72,8 @@ class Watch(Owner):
         if current.get() is self:
             current.set(self.parent)
         is_broken = hooks.part.broken
+        if hooks.watched:
+            hooks.leave(self)
         hooks.remove(self)
         if is_broken:  # a check that sees nothing must not pass
             raise RuntimeError(
@@ -80,12 +86,14 @@ class Watch(Owner):
         Blocks. In a thread whose loop is running nothing can settle, so what is pending there is left behind.
         """
         for watched in hooks.loops():
+            if is_elsewhere(watched.loop):
+                waited_for(caught_up(watched.loop), self.rules.settle)
             if has_tasks(watched.loop):
                 self._check(watched, within=True)
-        if not self._threads_left():
+        if not self._may_leave_threads():
             return
         if asyncio._get_running_loop() is None:  # noqa: SLF001 (public, but for its name)
-            wait(self._threads_left, self.rules.settle)
+            wait(self._may_leave_threads, self.rules.settle)
             if any(is_idle(thread) for thread, _ in self._threads_left()):
                 gc.collect()  # a pool that only a cycle keeps lets its threads go then
                 wait(self._threads_left, _FOR_POOLS)
@@ -96,25 +104,39 @@ class Watch(Owner):
         if self.is_over:
             return
         try:
-            if hooks.watched or known_threads:  # nearly never: its loops were looked at and are closed
+            # Nearly never: its loops were looked at and are closed.
+            if hooks.watched or known_threads or known_jobs:
                 self.check()
         finally:
             self.end()
 
     async def check_running(self) -> None:
-        """Look at the running loop and at threads, while the loop runs on."""
+        """Look at the running loop, at all others and at threads, while the loop runs on."""
         loop = asyncio.get_running_loop()
-        hooks.enter(loop, None)
-        (watched,) = (each for each in hooks.loops() if each.loop is loop)
+        watched = hooks.enter(loop)
+        if watched is None:  # a stand-in, of which nothing can be asked
+            return
+
+        self._beside = _with_those_who_await(asyncio.current_task(), watched.live())
 
         def is_left() -> bool:
-            return bool(self._left(watched, within=True) or self._threads_left())
+            return self._is_any_left(watched, within=True) or self._may_leave_threads()
 
-        def take() -> None:
-            self._take(watched, within=True)
-            self._take_threads()
+        await settled(loop, is_left, lambda: self._take(watched, within=True), self.rules.settle)
+        for other in hooks.loops():
+            if other is not watched:
+                await self._check_other(other)
+        self._take_threads()
 
-        await settled(loop, is_left, take, self.rules.settle)
+    async def _check_other(self, watched: WatchedLoop) -> None:
+        loop, limit = watched.loop, self.rules.settle
+        if is_elsewhere(loop):
+            await awaited(caught_up(loop), limit)
+            if self._is_any_left(watched, within=True) and await awaited(
+                settled_there(loop, self._settle(watched, within=True)), limit + MORE
+            ):
+                return
+        self._take(watched, within=True, ask=False)
 
     def closing(self, loop: WatchedLoop) -> None:
         """Take a last look at a loop. What is another watch's, inside this one, is told to that one alone."""
@@ -126,50 +148,53 @@ class Watch(Owner):
         if reference is not None and reference() in (task, None):
             leak = self.leaks[index]
             self.leaks[index] = replace(leak, state=f"{leak.state}; {HELD_BY_NOTHING}")
-        elif not self.rules.ignores(birth.coroutine, birth.spawner):
+        elif not self.rules.ignores(birth.function, birth.spawner):
             self.leaks.append(destroyed_leak(task, birth, wait))
 
     def _check(self, watched: WatchedLoop, within: bool) -> None:
-        if not self._left(watched, within):
+        if not self._is_any_left(watched, within):
             return
-        loop = watched.loop
-
-        def settle() -> "asyncio.Future[None]":
-            return settled(
-                loop,
-                lambda: self._left(watched, within),
-                lambda: self._take(watched, within),
-                self.rules.settle,
-            )
-
+        loop, settle = watched.loop, self._settle(watched, within)
         if asyncio._get_running_loop() is not None:  # noqa: SLF001 (public, but for its name)
             self._take(watched, within, ask=False)
         elif not loop.is_running():
-            loop.run_until_complete(settle())
-        elif not _in_its_thread(loop, settle, self.rules.settle + _IN_OTHER_THREAD):
+            if not _until_settled(loop, settle()):
+                self._take(watched, within, ask=False)
+        elif not waited_for(settled_there(loop, settle), self.rules.settle + MORE):
             self._take(watched, within, ask=False)
 
-    def _left(self, watched: WatchedLoop, within: bool) -> list[Any]:
-        return [task for task in watched.live() if self._is_left(task, watched.birth(task), within)]
+    def _settle(self, watched: WatchedLoop, within: bool) -> Callable[[], "asyncio.Future[None]"]:
+        return lambda: settled(
+            watched.loop,
+            lambda: self._is_any_left(watched, within),
+            lambda: self._take(watched, within),
+            self.rules.settle,
+        )
 
-    def _is_left(self, task: Any, birth: Birth, within: bool) -> bool:
-        owner = birth.owner
+    def _left(self, watched: WatchedLoop, within: bool) -> Iterator[Any]:
+        """Yield what is left in a loop, as far as it is asked for: of thousands the first one says that it is any."""
+        for task in watched.live():
+            if self._is_left(task, watched.owner_of(task), within) and not self._is_ignored(watched, task):
+                yield task
+
+    def _is_any_left(self, watched: WatchedLoop, within: bool) -> bool:
+        return any(True for _ in self._left(watched, within))
+
+    def _is_left(self, task: Any, owner: Owner | None, within: bool) -> bool:
         if owner is None or not (owner is self or (within and owner.is_within(self))):
             return False
-        if (self._before and task in self._before) or self._has_told(task):
-            return False
-        return not self._is_ignored(task, birth)
+        return not ((self._before and task in self._before) or task in self._beside or self._has_told(task))
 
-    def _is_ignored(self, task: Any, birth: Birth) -> bool:
+    def _is_ignored(self, watched: WatchedLoop, task: Any) -> bool:
         if not self.rules.ignore:
             return False
-        origin = origin_of(task, birth)
+        origin = origin_of(task, watched.birth(task))
         return self.rules.ignores(origin.coroutine, origin.spawner)
 
     def _take(self, watched: WatchedLoop, within: bool, *, ask: bool = True) -> None:
         """Write down what is left, and then see which of it nothing holds."""
         # One flat list: the proof knows that what we hold in it holds nothing.
-        tasks = self._left(watched, within)
+        tasks = [*self._left(watched, within)]
         if not tasks:
             return
         # Not before: to import makes garbage enough for a collection, which may take the very tasks.
@@ -194,16 +219,31 @@ class Watch(Owner):
         return known is not None and known[0]() is thing
 
     def _threads_left(self) -> list[tuple[threading.Thread, Birth]]:
-        return (
-            [pair for pair in births.threads() if self._is_thread_left(*pair)] if self.rules.threads else []
-        )
+        if not self.rules.threads:
+            return []
+        known = dict(births.threads())
+        # A thread is told by the job that it runs, whoever made the thread.
+        known |= {
+            thread: birth for thread, birth in (busy_threads() if known_jobs else ()) if self._is_ours(birth)
+        }
+        return [(thread, birth) for thread, birth in known.items() if self._is_thread_left(thread, birth)]
+
+    def _is_ours(self, birth: Birth) -> bool:
+        return birth.owner is not None and birth.owner.is_within(self)
+
+    def _may_leave_threads(self) -> bool:
+        """Say whether a thread is left, or a job of ours waits for one that is about to take it."""
+        if self._threads_left():
+            return True
+        waiting = waiting_jobs() if known_jobs and self.rules.threads else ()
+        return any(map(self._is_ours, waiting))
 
     def _is_thread_left(self, thread: threading.Thread, birth: Birth) -> bool:
-        if birth.owner is None or not birth.owner.is_within(self):
+        if not self._is_ours(birth):
             return False
         if thread in OWN or thread is threading.current_thread() or self._has_told(thread):
             return False
-        if self.rules.ignores(thread.name, thread_function(thread), birth.spawner):
+        if self.rules.ignores(thread.name, thread_function(thread), birth.function, birth.spawner):
             return False
         return not (is_idle(thread) and hooks.is_of_other_loop(thread, self))
 
@@ -212,23 +252,27 @@ class Watch(Owner):
             self._tell(thread, thread_leak(thread, birth))
 
 
-def _in_its_thread(loop: asyncio.AbstractEventLoop, settle: Any, within: float) -> bool:
-    """Let a loop that runs in another thread settle; say whether it did so in time."""
-    over: Future[None] = Future()
+def _with_those_who_await(task: Any, others: list[Any]) -> Collection[Any]:
+    """List a task and all that wait for it, also for one another: they go on when it does."""
+    found = WeakSet([task] if task is not None else ())
+    while more := [each for each in others if each not in found and waiter_of(each) in found]:
+        found.update(more)
+    return found
 
-    def begin() -> None:
-        settle().add_done_callback(finish)
 
-    def finish(future: "asyncio.Future[None]") -> None:
-        error = future.exception()
-        if error is not None:
-            over.set_exception(error)
+def _until_settled(loop: asyncio.AbstractEventLoop, settling: "asyncio.Future[None]") -> bool:
+    """Run a loop until it has settled, also if somebody stops it meanwhile; say whether that could be had.
+
+    A loop that can't run, for want of a selector for instance, is judged without.
+    """
+    for _ in range(_MOST_STOPS):
+        try:
+            loop.run_until_complete(settling)
+        except Exception as error:  # a strange loop may raise anything, and its close must go on
+            if settling.done():
+                raise
+            if not isinstance(error, RuntimeError):
+                return False
         else:
-            over.set_result(None)
-
-    try:
-        loop.call_soon_threadsafe(begin)
-        over.result(within)
-    except (TimeoutError, RuntimeError):  # it stands still, or was closed meanwhile
-        return False
-    return True
+            return True
+    return False

@@ -14,6 +14,7 @@ from itertools import repeat
 from operator import call, itemgetter
 from typing import Any
 
+from lowtide.judge.waits import context_of
 from lowtide.record.flows import DETACHED, Flow, are_used, current
 from lowtide.record.tasks import TaskRef
 
@@ -64,13 +65,5 @@ def _belongs(
 
 
 def _current_in(task: Any) -> Flow | None:
-    context = _context_of(task)
+    context = None if task is None else context_of(task)
     return None if context is None else context.get(current)
-
-
-def _context_of(task: Any) -> Context | None:
-    if task is None:
-        return None
-    ask = getattr(task, "get_context", None)
-    found = [ask()] if ask is not None else [*gc.get_referents(task), getattr(task, "_context", None)]
-    return next((each for each in found if type(each) is Context), None)

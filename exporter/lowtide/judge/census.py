@@ -8,32 +8,29 @@ Guarantees
 - Runs in any thread but the factory's, under one lock; never waits for a loop. A blocked loop is counted too.
 """
 
-import asyncio
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from time import monotonic
 from typing import NamedTuple
-from weakref import ref
 
 from lowtide.judge.belonging import flows_of
 from lowtide.judge.counts import AGE_BOUNDS, LoopCount, OriginCount, Snapshot, as_before
 from lowtide.judge.filing import Filing
-from lowtide.judge.floor import SlidingMinimum
-from lowtide.judge.roll import SEGMENT, Chosen, Roll, Tally
+from lowtide.judge.measured import MeasuredLoop
+from lowtide.judge.roll import SEGMENT, Chosen, Tally
 from lowtide.judge.strays import Strays
-from lowtide.record.destroyed import Destroyed, Note
+from lowtide.judge.unfiled import Unfiled
+from lowtide.record.destroyed import Note
 from lowtide.record.flows import Ledger
 from lowtide.record.origins import UNKNOWN, Budget, Origin
-from lowtide.record.tasks import Nest, Nursery, TaskRef
+from lowtide.record.tasks import Nest, TaskRef
 from lowtide.record.watcher import Breath
 
 PROVE_AFTER = 5.0
 """Seconds that a task waits before it is asked whether anything can wake it: most are done by then."""
-FLOOR_WINDOW = 300.0
-"""Seconds over which the low-water mark is taken."""
 
 
 class Member(NamedTuple):
@@ -59,28 +56,6 @@ class Members:
             yield Member(reference, self._origins[number], self._now - birth)
 
 
-class MeasuredLoop:
-    """One loop: its nursery and its destroyed tasks, its roll, its low-water mark."""
-
-    def __init__(
-        self, name: str, loop: asyncio.AbstractEventLoop, nursery: Nursery, destroyed: Destroyed
-    ) -> None:
-        self.name = name
-        self.nursery = nursery
-        self.destroyed = destroyed
-        self.to_prove: deque[tuple[Origin, TaskRef]] = deque()
-        """Tasks that have waited for PROVE_AFTER, for the proof to take."""
-        self.to_drop: deque[TaskRef] = deque()
-        """Tasks that have ended since, and may still be referred to."""
-        self.lost: dict[int, int] = {}
-        """The origins of what the last census struck off, by hash."""
-        self.roll = Roll()
-        self.outlived = Roll()
-        """Tasks that outlived their flow, on which they are as old as its end."""
-        self.floor = SlidingMinimum(FLOOR_WINDOW)
-        self.loop = ref(loop)
-
-
 class Census:
     """Counts the tasks of all loops. ``clock`` gives seconds that never go back."""
 
@@ -102,6 +77,7 @@ class Census:
         self._origins: list[Origin] = []
         self._counts: list[OriginCount | None] = []
         self._loops: list[MeasuredLoop] = []
+        self._unfiled = Unfiled()
         self._lock = threading.Lock()
         self._last = clock()
 
@@ -118,15 +94,24 @@ class Census:
             self._strays.forget(loop.outlived)
 
     def take(self) -> None:
-        """Bring all counts up to date."""
+        """Bring all counts up to date, also with tasks that were made past the factory."""
         with self._lock:
-            self._take(Breath())
+            breath = Breath()
+            self._take(breath)
+            if self._unfiled.adopt(self._loops, breath):
+                self._take(breath)
 
-    def snapshot(self) -> Snapshot:
-        """Bring all counts up to date, and read them."""
+    def snapshot(self, *, at_once: bool = False) -> Snapshot:
+        """Bring all counts up to date, and read them.
+
+        Tasks that were made past the factory are known since the last ``take``; with ``at_once``, which takes 10 ms
+        more where there are any, up to now.
+        """
         with self._lock:
             breath = Breath()
             now = self._take(breath)
+            if at_once and self._unfiled.adopt_now(self._loops, breath):
+                now = self._take(breath)
             return Snapshot(
                 loops=tuple(_count_loop(loop, now) for loop in self._loops),
                 origins=tuple(breath.between(self._count_origin(origin, now) for origin in self._numbers)),
@@ -134,7 +119,14 @@ class Census:
                 origins_folded=self._budget.folded,
                 flows=self._strays.flows(),
                 strays=self._strays.counts(),
+                at=now,
             )
+
+    def young(self, moment: float) -> dict[Origin, int]:
+        """Count the tasks that were live at the last census, and born after ``moment``, a snapshot's ``at``."""
+        with self._lock:
+            found = sum((loop.roll.young(moment) for loop in self._loops), Counter[int]())
+            return {self._origins[number]: count for number, count in found.items()}
 
     def loop_counts(self) -> tuple[LoopCount, ...]:
         """Read the counts of all loops as they were at the last census."""

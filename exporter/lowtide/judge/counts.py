@@ -63,3 +63,5 @@ class Snapshot:
     origins_folded: int
     flows: tuple[FlowCount, ...] = ()
     strays: tuple[StrayCount, ...] = ()
+    at: float = 0.0
+    """When it was, in seconds of the census's clock."""

@@ -7,16 +7,15 @@ Guarantee: tasks are looked at inside single C calls wherever that can be. No ot
 task is never freed in the wrong thread, and no strong reference outlives the call.
 """
 
-import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from operator import call, not_, truth
-from typing import Any
+from operator import not_
 
+from lowtide.judge.liveness import liveness
 from lowtide.record.flows import Flow
 from lowtide.record.tasks import TaskRef
 
@@ -25,8 +24,6 @@ SEGMENT = 2000
 
 _MOST_LOST = 20_000
 """Tasks struck off in one census whose origins are kept for the next: few are asked for."""
-
-_is_done: Any = asyncio.Task.done
 
 Flows = Sequence[Flow | None]
 
@@ -125,6 +122,10 @@ class Roll:
     def __len__(self) -> int:
         return sum(len(segment.refs) for segment in self._segments)
 
+    def refs(self) -> Iterator[list[TaskRef]]:
+        """Yield the references to all tasks, a segment at each step."""
+        return (segment.refs for segment in self._segments)
+
     def add(
         self,
         refs: Sequence[TaskRef],
@@ -150,7 +151,7 @@ class Roll:
         tasks: that is how one is found that was destroyed while pending.
         """
         for segment in self._segments:
-            live = _liveness(segment.refs)
+            live = liveness(segment.refs)
             yield () if live is None else segment.strike(live, tallies, lost)
         self._join()
 
@@ -191,6 +192,13 @@ class Roll:
     def born_since(self, moment: float) -> int:
         """Count the tasks born at ``moment`` or later."""
         return sum(len(segment.refs) - bisect_left(segment.births, moment) for segment in self._segments)
+
+    def young(self, moment: float) -> "Counter[int]":
+        """Count the tasks of each origin that were born after ``moment``."""
+        found: Counter[int] = Counter()
+        for segment in self._segments:
+            found.update(segment.origins[bisect_right(segment.births, moment) :])
+        return found
 
     def births_sum(self) -> float:
         """Sum up the times of birth."""
@@ -276,23 +284,3 @@ class Roll:
                 births.extend(compress(segment.births, its))
         total = sum(segment.by_origin[origin] for segment in self._segments)
         return Chosen(total, refs[:most], array("H", [origin]) * min(most, len(refs)), births[:most])
-
-
-def _liveness(refs: Sequence[TaskRef]) -> list[bool] | None:
-    """Tell for each reference whether its task is live; None if all are: the usual case, and the fast one."""
-    try:
-        if not any(map(_is_done, map(call, refs))):
-            return None
-    except TypeError:
-        pass  # a dead reference, or a task that isn't asyncio's own
-    try:
-        there = list(map(truth, map(call, refs)))
-        done = iter(list(map(_is_done, map(call, compress(refs, there)))))
-    except TypeError:  # one died between the two lines, or isn't asyncio's own
-        return [_is_live(reference) for reference in refs]
-    return [exists and not next(done) for exists in there]
-
-
-def _is_live(reference: TaskRef) -> bool:
-    task = reference()
-    return task is not None and not task.done()

@@ -15,7 +15,8 @@ import contextlib
 import gc
 import sys
 import types
-from asyncio import AbstractEventLoop, Future, Task
+from _asyncio import Future, Task  # the compiled ones, whatever somebody has put in their place
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -47,7 +48,6 @@ WIDE = 64
 # What a survey enters without asking anything first.
 _OPEN = frozenset((PLAIN, FUTURE, SIZED))
 _built_in = BUILT_IN.get
-
 getrefcount = sys.getrefcount
 _referents = gc.get_referents
 

@@ -9,7 +9,9 @@ import asyncio.tasks
 import gc
 import os
 import types
+from _asyncio import Task
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,7 @@ def waiting_on(task: Any) -> str:
             name = ""
         elif not name:
             name = PRIMITIVES.get(code.co_qualname, "")
-    return name or _future_name(waiting_for(task))
+    return name or _future_name(waiter_of(task))
 
 
 def _future_name(future: Any) -> str:
@@ -110,9 +112,26 @@ def _functions(future: Any) -> Iterator[types.FunctionType]:
     return (thing for thing in near if type(thing) is types.FunctionType)
 
 
+def coroutine_of(task: Any) -> Any:
+    """Return a task's coroutine; a task need not be asyncio's compiled one."""
+    return task_coroutine(task) if isinstance(task, Task) else task.get_coro()
+
+
+def waiter_of(task: Any) -> Any:
+    """Return what a task waits for; None if it waits for nothing, or doesn't tell."""
+    return waiting_for(task) if isinstance(task, Task) else getattr(task, "_fut_waiter", None)
+
+
+def context_of(task: Any) -> Context | None:
+    """Return the context in which a task runs; None if it doesn't tell. Before 3.12 it tells the collector only."""
+    ask = getattr(task, "get_context", None)
+    found = [ask()] if ask is not None else [*gc.get_referents(task), getattr(task, "_context", None)]
+    return next((each for each in found if type(each) is Context), None)
+
+
 def chain(task: Any) -> Iterator[Any]:
     """Yield the coroutines and generators that a task is suspended in, outermost first."""
-    step = task_coroutine(task)
+    step = coroutine_of(task)
     while step is not None:
         cls = type(step)
         if cls is types.CoroutineType:

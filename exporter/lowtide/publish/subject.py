@@ -5,7 +5,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
@@ -27,20 +27,31 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tasks by origin and threads by name, of one process at one moment. ``destroyed`` only ever grows."""
+    """Tasks by origin and threads by name, of one process at one moment. ``destroyed`` only ever grows.
+
+    ``at`` is the moment, in seconds of a clock of its own. ``young`` are the tasks of ``live`` that were born since
+    the moment that was asked about, if one was.
+    """
 
     live: Mapping[Kind, int]
     destroyed: Mapping[Kind, int]
     threads: Mapping[str, int]
     process: int
+    at: float = 0.0
+    young: Mapping[Kind, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``json.dumps`` takes."""
         tasks = [
-            {**kind._asdict(), "live": live, "destroyed": self.destroyed.get(kind, 0)}
+            {
+                **kind._asdict(),
+                "live": live,
+                "destroyed": self.destroyed.get(kind, 0),
+                "young": self.young.get(kind, 0),
+            }
             for kind, live in self.live.items()
         ]
-        return {"process": self.process, "tasks": tasks, "threads": dict(self.threads)}
+        return {"process": self.process, "at": self.at, "tasks": tasks, "threads": dict(self.threads)}
 
     @staticmethod
     def from_json(page: Mapping[str, Any]) -> "Counts":
@@ -51,14 +62,16 @@ class Counts:
             destroyed={kind: int(row["destroyed"]) for kind, row in tasks.items()},
             threads={str(name): int(count) for name, count in page["threads"].items()},
             process=int(page["process"]),
+            at=float(page.get("at", 0.0)),
+            young={kind: young for kind, row in tasks.items() if (young := int(row.get("young", 0)))},
         )
 
 
 class Subject(Protocol):
     """A process that can be audited. Called from any thread; may block for seconds where it explains."""
 
-    def counts(self) -> Counts:
-        """Count now."""
+    def counts(self, since: float | None = None) -> Counts:
+        """Count now; those born ``since`` a moment apart."""
 
     def explain(self, kind: Kind, most: int) -> Evidence | None:
         """Look at the youngest tasks of an origin; None if none is left."""
@@ -79,8 +92,9 @@ def routes(subject: Subject) -> list[web.RouteDef]:
     What changes something is a POST with a body of JSON, so that no page in a browser can make it.
     """
 
-    async def counts(_: web.Request) -> web.Response:
-        return web.json_response((await _off_loop(subject.counts)).as_json())
+    async def counts(request: web.Request) -> web.Response:
+        since = float(request.query["since"]) if "since" in request.query else None
+        return web.json_response((await _off_loop(lambda: subject.counts(since))).as_json())
 
     async def explain(request: web.Request) -> web.Response:
         asked = await _body(request)
@@ -102,7 +116,7 @@ def routes(subject: Subject) -> list[web.RouteDef]:
         return web.json_response({})
 
     return [
-        web.get(PATH, counts, allow_head=False),
+        web.get(PATH, _checked(counts), allow_head=False),
         web.post(f"{PATH}/explain", _checked(explain)),
         web.post(f"{PATH}/collections", _checked(collect)),
     ]

@@ -14,9 +14,9 @@ from weakref import ref
 
 from lowtide.record.origins import coroutine_name
 from lowtide.record.part import Part
+from lowtide.record.scheduled import DESTROYED
 from lowtide.record.tasks import Nursery
 
-MESSAGE = "Task was destroyed but it is pending!"
 _MOST = 100_000
 """Notes kept between two censuses."""
 
@@ -51,7 +51,7 @@ class Destroyed:
         note, attempt, loop_ref = self._note, self._part.attempt, self._loop
 
         def lowtide_call_exception_handler(context: dict[str, Any]) -> None:
-            if context.get("message") == MESSAGE:
+            if context.get("message") == DESTROYED:
                 attempt(note, context.get("task"))
             loop = loop_ref()
             if previous is not None:

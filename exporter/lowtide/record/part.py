@@ -28,7 +28,9 @@ class Part:
             return None
 
     def fail(self) -> None:
-        """Turn the part off because of the exception that is being handled."""
+        """Turn the part off because of the exception that is being handled, unless it is off."""
+        if self.broken:
+            return
         self.broken = True
         # The logger is made here: pytest, for one, walks through all loggers that there are, six times a test.
         logging.getLogger("lowtide").exception(  # noqa: LOG004 (called while it is handled)

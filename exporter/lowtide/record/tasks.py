@@ -15,9 +15,12 @@ Assumptions
 """
 
 import asyncio
+import contextlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import call
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 from weakref import ref
@@ -31,6 +34,7 @@ TaskRef = ref["asyncio.Task[Any]"]
 MAX_NESTS = 4096
 """Spawning functions told apart in one loop. Programs that make functions at run time have no end of them."""
 
+_mark: Any = ref
 _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
 
 
@@ -73,11 +77,13 @@ class Nursery:
         """List the nests; safe from any thread."""
         return [*self._nests.copy().values(), self._overflow]
 
-    def adopt(self, task: "asyncio.Task[Any]") -> None:
-        """File a task that was made before the factory was installed."""
+    def adopt(self, refs: Sequence[TaskRef]) -> None:
+        """File tasks that were not made by the factory. If one of them is gone, none is: the next time will do."""
         nest = self._nests.setdefault(0, _nest(None, UNKNOWN))
-        nest.add(ref(task, nest.discard))
-        self._adopted += 1
+        with contextlib.suppress(TypeError):
+            marks: list[TaskRef] = [*map(_mark, map(call, refs), repeat(nest.discard))]
+            nest.young.update(marks)
+            self._adopted += len(marks)
 
     def install(self) -> None:
         """Put the task factory into the loop, in front of the one that is there. Runs in the loop's thread."""
@@ -105,7 +111,7 @@ class Nursery:
         file, known, claim = self._file, self._nests.get, self._claim
         far = depth + 1
         recording = True
-        made = self._adopted
+        made = 0
         last: CodeType | None = None
         add, discard, calls = self._overflow.add, self._overflow.discard, self._overflow.calls
 
@@ -138,7 +144,7 @@ class Nursery:
             nonlocal recording
             recording = False
 
-        self.made = lambda: made
+        self.made = lambda: made + self._adopted
         self._end = end
         return lowtide_task_factory
 
