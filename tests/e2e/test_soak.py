@@ -6,6 +6,7 @@ import tracemalloc
 SHORT = 1_000_000
 LEAKED = 10_000
 BATCH = 1000
+TRACED = 100_000
 
 
 async def _short():
@@ -50,10 +51,12 @@ def test_short_tasks_leave_no_memory_behind(install):
             await _churn(20_000)
             handle.snapshot()
             first = tracemalloc.get_traced_memory()[0]
-            await _churn(100_000)
+            await _churn(TRACED)
             handle.snapshot()
             grown = tracemalloc.get_traced_memory()[0] - first
             tracemalloc.stop()
             return grown
 
-    assert asyncio.run(main()) < 100_000
+    # The smallest object that a task could leave takes 16 bytes. The last batches may be half noted or half
+    # forgotten at either look, some 150 bytes for each of their tasks.
+    assert asyncio.run(main()) < 5 * TRACED

@@ -56,6 +56,23 @@ def test_the_hooks_are_registered_only_where_a_test_asks(suite, pytester):
     suite("@pytest.mark.lowtide\ndef test_it():\n    pass\n", "-s").stdout.fnmatch_lines(["*items: True*"])
 
 
+def test_what_checks_tests_is_loaded_as_it_is_and_later_modules_are_rewritten_as_before(pytester):
+    """Pytest rewrites the modules of an installed plugin, which takes longer than to load them."""
+    pytester.makeconftest("""
+import sys, pytest
+pytest.register_assert_rewrite("lowtide", "later")
+def pytest_runtest_setup(item):
+    import later
+    hook = item.config.pluginmanager.rewrite_hook
+    loaders = [sys.modules[name].__loader__ is hook for name in ("lowtide.hunt.watch", "later")]
+    print("rewritten:", loaders, sys.meta_path.index(hook))
+""")
+    pytester.makepyfile(later="", test_planted="def test_it():\n    pass\n")
+    result = pytester.runpytest_subprocess("-s", "-W", "ignore", "--lowtide")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*rewritten: [[]False, True] 0*"])
+
+
 def test_every_public_name_is_there_and_an_unknown_one_is_not():
     assert set(lowtide.__all__) <= set(dir(lowtide))
     assert all(getattr(lowtide, name) is not None for name in lowtide.__all__)

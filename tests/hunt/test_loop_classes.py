@@ -1,9 +1,12 @@
 """Loops are met whatever their class is and whenever it was defined, and what only looks like one is let alone."""
 
 import asyncio
+import linecache
+import os
 
 import lowtide
 import pytest
+from lowtide.hunt import loop_classes
 
 LEFT = "*task 'Task-*': test_planted:ask made by test_planted:price"
 OLD = {
@@ -225,3 +228,25 @@ def test_leaks():
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["left behind: 1 task"])
     result.stdout.no_fnmatch_line("*AttributeError*")
+
+
+def test_debug_mode_asks_for_the_date_of_no_file_of_ours_and_finds_its_lines_all_the_same(monkeypatch):
+    stat, asked = os.stat, []
+
+    def note(path, *args, **kwargs):
+        asked.append(path)
+        return stat(path, *args, **kwargs)
+
+    async def main():
+        await asyncio.create_task(asyncio.sleep(0))  # the first one may read the files
+        linecache.getlines(__file__)
+        assert "def create_task(" in "".join(linecache.getlines(loop_classes.__file__))
+        monkeypatch.setattr(os, "stat", note)
+        await asyncio.create_task(asyncio.sleep(0))
+        monkeypatch.setattr(os, "stat", stat)
+
+    with lowtide.no_leaks():
+        asyncio.run(main(), debug=True)
+    assert __file__ in asked
+    assert loop_classes.__file__ not in asked
+    assert loop_classes.__file__ not in linecache.cache

@@ -3,7 +3,6 @@
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -187,7 +186,7 @@ def _leak_json(leak: Leak) -> dict[str, Any]:
         "held": leak.held,
         "destroyed": leak.lost,
         "proven": leak.proven,
-        "evidence": asdict(leak.evidence) if leak.evidence else None,
+        "evidence": leak.evidence.as_json() if leak.evidence else None,
     }
 
 

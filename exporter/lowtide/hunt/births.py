@@ -7,10 +7,10 @@ that what they make later belongs to the same owner, under any concurrency. Thre
 so theirs is noted when they are started.
 """
 
-import asyncio
 import concurrent.futures.thread
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from types import CodeType, FrameType
@@ -24,7 +24,6 @@ from lowtide.record.origins import place_of as where_is
 
 _MOST_LINES = 6
 """Lines of a spawning stack that are kept: past those it is the test runner's."""
-_CREATE_TASK, _RUN = asyncio.create_task.__code__, asyncio.Runner.run.__code__
 _RUNNERS = ("_pytest", "pluggy", "pytest_asyncio", "pytest_aiohttp", "unittest", "anyio")
 """Packages that call tests: a stack ends there, unless it has nothing else."""
 
@@ -53,7 +52,7 @@ current: ContextVar[Owner | None] = ContextVar("lowtide_owner", default=None)
 
 Seen = tuple[int, str, CodeType]
 """What is known of code on a spawning stack: how to go on from it, its module, and itself, to keep its id its own."""
-RawLines = tuple[tuple[Seen, int], ...]
+RawLines = Sequence[tuple[Seen, int]]
 """A spawning stack as it is noted: code, and the index of the instruction in it."""
 
 
@@ -143,9 +142,7 @@ def raw_lines_from(frame: FrameType | None) -> RawLines:
     """Note what ``lines_of`` needs later: to find a line's number takes longer than all the rest."""
     lines: list[tuple[Seen, int]] = []
     known = _codes.get
-    if frame is not None and (frame.f_code is _CREATE_TASK or frame.f_code is _RUN):
-        frame = frame.f_back  # nearly always; and a runner makes the task of what it was asked to run
-    inner = frame
+    begun = frame
     while frame is not None:
         seen = known(id(frame.f_code)) or _see(frame)
         step = seen[0]
@@ -155,10 +152,16 @@ def raw_lines_from(frame: FrameType | None) -> RawLines:
             lines.append((seen, frame.f_lasti))
             if step == _LAST or len(lines) == _MOST_LINES:
                 break
-        inner, frame = frame, frame.f_back
-    if not lines and inner is not None:
-        lines.append((_see(inner), inner.f_lasti))
-    return tuple(lines)
+        frame = frame.f_back
+    return lines or _line_before(frame, begun)
+
+
+def _line_before(end: FrameType | None, frame: FrameType | None) -> RawLines:
+    """Note the outermost line from a frame to an end, where none is anybody's."""
+    last = frame
+    while frame is not None and frame is not end:
+        last, frame = frame, frame.f_back
+    return () if last is None else ((_see(last), last.f_lasti),)
 
 
 def lines_of(raw: RawLines) -> tuple[Line, ...]:
@@ -171,28 +174,31 @@ def _number(code: CodeType, index: int) -> int:
     return next(spans, code.co_firstlineno)
 
 
+known_names: dict[tuple[int, str], str] = {}
+"""The names of coroutine functions, by the id of their code and by its own name: several may share decorated code."""
+_named: list[CodeType] = []
+"""That code, so that an id stays its own."""
+
+
 def function_name(coroutine: Any) -> str:
-    """Name the function of a coroutine that was just made: when its task is destroyed it may not know it any more."""
-    try:
-        # Not by the code alone: that of decorated functions may go by several names.
-        return _names[id(coroutine.cr_code), coroutine.__qualname__][0]
-    except (AttributeError, KeyError):
-        return _find_name(coroutine)
+    """Find the name of a coroutine's function, when it is made: when its task is destroyed it may not tell any more.
 
-
-def _find_name(coroutine: Any) -> str:
+    What is in ``known_names`` need not be asked for.
+    """
     code = getattr(coroutine, "cr_code", None)
     if code is None:
         return UNKNOWN if coroutine is None else own_name(coroutine)
-    if len(_names) >= _MOST_KNOWN:
-        _names.clear()
-    name, _ = _names[id(code), coroutine.__qualname__] = own_name(coroutine), code
+    # In this order code is kept for as long as its name is known, whatever other threads do meanwhile.
+    if len(_named) >= _MOST_KNOWN:
+        _named.clear()
+        known_names.clear()
+    name = known_names[id(code), coroutine.__qualname__] = own_name(coroutine)
+    _named.append(code)
     return name
 
 
-# What was found out about code, by its id.
 _codes: dict[int, Seen] = {}
-_names: dict[tuple[int, str], tuple[str, CodeType]] = {}
+"""What was found out about code, by its id."""
 _MOST_KNOWN = 4096
 # How to go on from a frame: numbers, because an enum's members take longer to look up than all the rest.
 _SKIP, _LINE, _LAST, _TEST_RUNNER, _LOOP = range(5)

@@ -99,14 +99,20 @@ class Hooks:
             if not self._patches:
                 self._install()
 
-    def remove(self, watcher: Watcher) -> None:
-        """Tell it no more. Behind the last, everything is put back."""
+    def remove(self, watcher: Watcher) -> bool:
+        """Tell it no more; say whether it may not have been told of everything.
+
+        What it made and never closed is held no more. Behind the last, everything is put back.
+        """
+        is_broken = self.part.broken
+        if self.watched:
+            self._leave(watcher)
         self._watchers.remove(watcher)
-        if self.is_held:
-            return
-        with self._lock:
-            if not self._watchers and self._patches and not self.is_held:
-                self._uninstall()
+        if not self.is_held:
+            with self._lock:
+                if not self._watchers and self._patches and not self.is_held:
+                    self._uninstall()
+        return is_broken
 
     def tidy(self) -> None:
         """Undo what could not be undone before."""
@@ -120,7 +126,7 @@ class Hooks:
             return []
         return [watched for watched in list(self.watched.values()) if not watched.loop.is_closed()]
 
-    def leave(self, owner: Owner) -> None:
+    def _leave(self, owner: Any) -> None:
         """Hold the loops that an owner made and never closed no more: they are met again if they are used again."""
         for key, watched in list(self.watched.items()):
             if watched.owner is owner:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from lowtide.hunt.patience import SETTLE
@@ -11,8 +11,7 @@ from lowtide.quoting import quoted
 
 # "module:qualname: reason": the name has no space after its colon, the reason has one before it. To match the
 # whole entry at once takes time in the third power of its length.
-_COLON = re.compile(r":\s+")
-
+_COLON = r":\s+"
 
 KEPT = {
     "trio._core._thread_cache:WorkerThread._work": "idle: trio keeps it for 10 s, for any run of the process",
@@ -27,25 +26,25 @@ _LONGEST = 3600
 """Seconds of settling that are taken for seconds: who writes more means milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
 class Rules:
     """What a watch goes by: what may be left, whether threads count, and how long to settle in seconds.
 
-    What is ``KEPT`` may always be left.
+    What is ``KEPT`` may always be left. Raises ValueError that names the argument, its value and what it should be.
     """
 
-    ignore: Mapping[str, str] = field(default_factory=dict)
-    threads: bool = True
-    settle: float = SETTLE
+    __slots__ = ("ignore", "settle", "threads")
 
-    def __post_init__(self) -> None:
-        """Raise ValueError that names the argument, its value and what it should be."""
-        _check_ignore(self.ignore)
-        object.__setattr__(self, "ignore", {**KEPT, **self.ignore})
-        if type(self.threads) is not bool:
-            raise ValueError(f"threads should be True or False, is {quoted(self.threads)}")
-        if type(self.settle) not in {int, float} or not 0 <= self.settle <= _LONGEST:
-            raise ValueError(f"settle should be seconds from 0 to {_LONGEST}, is {quoted(self.settle)}")
+    def __init__(
+        self, ignore: Mapping[str, str] = MappingProxyType({}), threads: bool = True, settle: float = SETTLE
+    ) -> None:
+        _check_ignore(ignore)
+        if type(threads) is not bool:
+            raise ValueError(f"threads should be True or False, is {quoted(threads)}")
+        if type(settle) not in {int, float} or not 0 <= settle <= _LONGEST:
+            raise ValueError(f"settle should be seconds from 0 to {_LONGEST}, is {quoted(settle)}")
+        self.ignore = {**KEPT, **ignore}
+        self.threads = threads
+        self.settle = settle
 
     def ignores(self, *names: str) -> bool:
         """Say whether a task or thread of these names (its function, its spawner) may be left."""
@@ -71,7 +70,7 @@ def parse_entries(entries: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in entries:
         text = entry.strip()
-        colon = _COLON.search(text, 1)
+        colon = re.compile(_COLON).search(text, 1)
         if colon is None or "\n" in text:
             raise ValueError(
                 f"should be 'origin: reason', is {quoted(entry)}: "

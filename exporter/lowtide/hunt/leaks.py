@@ -4,7 +4,6 @@ They are texts and numbers only, so that a report keeps nothing alive.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lowtide.hunt.births import Birth
@@ -20,8 +19,7 @@ _UNREACHABLE = "the collector destroys only what nothing can reach, so nothing c
 _HOLD_IT = "keep a reference to the task and await it before the end: the loop alone doesn't keep it alive"
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
+class Leak(NamedTuple):
     """One task or thread that was left behind.
 
     ``made_at`` are the lines that made it and those that called them, ``stack`` those in which it waits, both with

@@ -13,19 +13,29 @@ Guarantees
 import asyncio
 import contextlib
 import functools
+import linecache
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Protocol
 from weakref import ref
 
-from lowtide.hunt.births import Owner, current, function_name, owner_now, raw_lines_from
+from lowtide.hunt.births import (
+    Owner,
+    RawLines,
+    current,
+    function_name,
+    known_names,
+    owner_now,
+    raw_lines_from,
+)
 from lowtide.hunt.loops import WatchedLoop
 from lowtide.hunt.patches import Patch, undo_all
 from lowtide.record.part import Part
 from lowtide.record.scheduled import DESTROYED
 
 _getframe = sys._getframe  # noqa: SLF001 (documented; CPython's only way to the caller)
+_CREATE_TASK = asyncio.create_task.__code__
 _RUN, _ASYNCIO_RUN = asyncio.Runner.run.__code__, asyncio.run.__code__
 _ENSURE_FUTURE: CodeType = vars(asyncio.tasks).get("_ensure_future", asyncio.ensure_future).__code__
 _GATHER = asyncio.gather.__code__
@@ -66,6 +76,9 @@ class LoopClasses:
             Patch(_LOOPS, "__init_subclass__", self._when_defined),
         ]
         self._meet_below(_LOOPS)
+        # Debug mode has linecache look for the date of this file with each task and handle, but not without a date.
+        lines = _own_lines()
+        linecache.cache[__file__] = sum(map(len, lines)), None, lines, __file__
 
     def enter(self, loop: asyncio.AbstractEventLoop, owner: Owner | None) -> WatchedLoop | None:
         """Watch a loop, unless it is watched already; None if it is a stand-in, or closed."""
@@ -121,6 +134,7 @@ class LoopClasses:
     def undo(self) -> list[Patch]:
         """Put all methods back, those that were replaced last first; return those that could not be."""
         self._is_undone = True
+        linecache.cache.pop(__file__, None)
         return undo_all(self._patches)
 
     def _when_defined(self, _: Any) -> Any:
@@ -145,33 +159,48 @@ class LoopClasses:
 
         return made
 
-    def _when_task_is_made(self, original: Any) -> Any:  # noqa: C901 (a call costs more than the rest)
+    def _when_task_is_made(self, original: Any) -> Any:  # noqa: C901 (the one inside)
         find, part, owner_here = self._watched.get, self._part, current.get
 
         @functools.wraps(original)
-        def create_task(loop: Any, coro: Any, **options: Any) -> Any:
+        def create_task(  # noqa: C901, PLR0912 (a call for each part would cost more than the rest)
+            loop: Any, coro: Any, **options: Any
+        ) -> Any:
             watched = find(id(loop)) or self._late(loop)
             if watched is None or watched.is_ending:
                 return original(loop, coro, **options) if options else original(loop, coro)
             owner = owner_here() or owner_now() or watched.owner
-            context = options.get("context") if options else None
-            if context is not None and context.get(current) is not owner:
-                _hand_down(context, owner)
-            task = original(loop, coro, **options) if options else original(loop, coro)
-            if getattr(task, "_source_traceback", None):
-                _leave_out_ours(task._source_traceback)  # noqa: SLF001 (asyncio's, in debug mode)
+            if options:
+                context = options.get("context")
+                if context is not None and context.get(current) is not owner:
+                    _hand_down(context, owner)
+                task = original(loop, coro, **options)
+            else:
+                task = original(loop, coro)
+            if getattr(task, "_source_traceback", None):  # asyncio's, in debug mode
+                _leave_out_ours(task._source_traceback)  # noqa: SLF001 (asyncio's)
             try:
                 if owner is None:
                     watched.births[id(task)] = ref(task), None, (), ""
+                    return task
+                lines: RawLines | None
+                frame = _getframe(1)
+                code = frame.f_code
+                if code is _CREATE_TASK:  # nearly always
+                    lines = raw_lines_from(frame.f_back)
+                elif code is _RUN:  # it makes the task of what it was asked to run
+                    lines = None if _is_run(frame) else raw_lines_from(frame.f_back)
                 else:
-                    frame = _getframe(1)
-                    code = frame.f_code
                     if code is _ENSURE_FUTURE and _is_gather(frame):
                         watched.note_child(task)
-                    lines = None if code is _RUN and _is_run(frame) else raw_lines_from(frame)
-                    watched.births[id(task)] = ref(task), owner, lines, function_name(coro)
+                    lines = raw_lines_from(frame)
+                try:
+                    name = known_names[id(coro.cr_code), coro.__qualname__]
+                except (AttributeError, KeyError):
+                    name = function_name(coro)
+                watched.births[id(task)] = ref(task), owner, lines, name
             except ValueError:  # nobody called it: a thread or a greenlet begins here
-                watched.births[id(task)] = ref(task), owner, (), function_name(coro)
+                part.attempt(watched.note_birth, task, owner, coro)
             except Exception:  # noqa: BLE001 (the host must get its task: this is the boundary of Part, inlined)
                 part.fail()
             return task
@@ -219,6 +248,11 @@ def _leave_out_ours(trace: Any) -> None:
     """Let a task say that it was created where it was, and not in here."""
     while trace and trace[-1].filename == __file__:
         del trace[-1]
+
+
+@functools.cache
+def _own_lines() -> list[str]:
+    return linecache.getlines(__file__)
 
 
 def _is_real(kind: type) -> bool:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 from weakref import ref
 
-from lowtide.hunt.births import Birth, Owner, RawLines, current, lines_of, raw_lines_from
+from lowtide.hunt.births import Birth, Owner, RawLines, current, function_name, lines_of, raw_lines_from
 from lowtide.hunt.leaks import Wait, wait_of
 from lowtide.judge.waits import context_of
 from lowtide.record.scheduled import TASKS
@@ -61,6 +61,10 @@ class WatchedLoop:
             return known[1]
         context = context_of(task)
         return (context.get(current) if context else None) or self.owner
+
+    def note_birth(self, task: Any, owner: Owner | None, coroutine: Any) -> None:
+        """Note the birth of a task that no line made."""
+        self.births[id(task)] = ref(task), owner, (), function_name(coroutine)
 
     def note_lines(self, frame: FrameType) -> None:
         """Note the lines of what ``asyncio.run`` was asked to run, from a frame in which it is left behind."""

@@ -68,7 +68,7 @@ class Items:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         shared = shared_rules(config)
-        self._items = items
+        self._items = [*items]
         # By id, because pytest hashes the name of an item to hash it; the items are kept, so that it stays their own.
         self.rules = rules_of(items, shared)
         self.now: dict[int, Watch] = {}
@@ -105,7 +105,7 @@ class Items:
             raise
         # Where a fixture of wider scope failed, the test's own teardown was never reached.
         if not watch.is_over:
-            watch.check_and_end()
+            watch.end(check=True)
         if watch.leaks:
             reports = _with_leaks(item, watch, reports)
         log = hook.pytest_runtest_logreport
@@ -172,7 +172,7 @@ class ItemsRunByOthers:
         try:
             result = yield
         finally:
-            watch.check_and_end()
+            watch.end(check=True)
             tidy_later(item.config.pluginmanager)
         if watch.leaks:
             pytest.fail(report(watch.leaks), pytrace=False)
@@ -226,7 +226,7 @@ def _teardown(item: pytest.Item, original: Callable[[], None], watch: Watch) -> 
     try:
         original()
     finally:
-        watch.check_and_end()
+        watch.end(check=True)
 
 
 def tidy_later(manager: pytest.PytestPluginManager) -> None:

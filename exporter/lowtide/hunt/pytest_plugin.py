@@ -4,10 +4,16 @@ pytest imports this module in every project in whose environment lowtide is inst
 lowtide's itself, and what does the work is registered when the first test that wants it has been collected.
 """
 
+import contextlib
+import sys
+
 import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from lowtide.hunt.pytest_items import Checked
 
 MARK = "lowtide"
@@ -41,11 +47,29 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to check tests, if any is to be checked."""
     everything = session.config.getoption("--lowtide")
-    wanted = [item for item in session.items if everything or _asks(item)]
+    wanted = session.items if everything else [item for item in session.items if _asks(item)]
     if wanted or session.config.getini("lowtide_ignore"):
-        from lowtide.hunt.pytest_items import register
+        with _imports_as_they_are(session.config):
+            from lowtide.hunt.pytest_items import register
 
         register(session.config, wanted)
+
+
+@contextlib.contextmanager
+def _imports_as_they_are(config: pytest.Config) -> "Iterator[None]":
+    """Import modules without pytest's rewriting of their asserts, of which ours have no need.
+
+    It rewrites all modules of an installed plugin, and anew in each run where no bytecode may be written.
+    """
+    hook: Any = config.pluginmanager.rewrite_hook
+    place = sys.meta_path.index(hook) if hook in sys.meta_path else None
+    if place is not None:
+        del sys.meta_path[place]
+    try:
+        yield
+    finally:
+        if place is not None:
+            sys.meta_path.insert(place, hook)
 
 
 def _asks(item: pytest.Item) -> bool:

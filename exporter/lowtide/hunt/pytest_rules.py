@@ -1,5 +1,6 @@
 """The rules of tests that are checked, from settings and marks; pytest shows what is wrong with those."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from lowtide.hunt.ignores import Rules, parse_entries
 from lowtide.hunt.pytest_plugin import MARK
 from lowtide.quoting import quoted
 
+_NAME = operator.attrgetter("name")
 _ALLOWED = ("ignore", "threads", "settle", "skip")
 
 
@@ -23,14 +25,17 @@ def shared_rules(config: pytest.Config) -> Rules:
 def rules_of(items: Sequence[pytest.Item], shared: Rules) -> dict[int, Rules]:
     """Find the rules of each test that is to be checked, by its id."""
     rules: dict[int, Rules] = {}
-    above: dict[int, list[pytest.Mark]] = {}
+    parent: Any = None
+    above: list[pytest.Mark] = []
     for item in items:
-        parent = id(item.parent)
-        marks = above.get(parent)
-        if marks is None:
-            marks = above[parent] = list(item.parent.iter_markers(MARK)) if item.parent else []
-        own = [mark for mark in item.own_markers if mark.name == MARK]
-        found = _rules(item, [*own, *marks], shared) if own or marks else shared
+        if item.parent is not parent:  # those of one parent come one after the other
+            parent = item.parent
+            above = list(parent.iter_markers(MARK)) if parent else []
+        own = item.own_markers
+        if not above and (not own or MARK not in map(_NAME, own)):
+            rules[id(item)] = shared
+            continue
+        found = _rules(item, [*(mark for mark in own if mark.name == MARK), *above], shared)
         if found is not None:
             rules[id(item)] = found
     return rules

@@ -7,7 +7,6 @@ begins sooner. That is never in a collection or a finalizer, where an import cou
 import asyncio
 from _asyncio import Task
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from lowtide.hunt.births import Birth
@@ -50,8 +49,7 @@ def task_leaks(tasks: Sequence[Any], births: Sequence[Birth]) -> list[Leak]:
 
 
 def _with_proof(leak: Leak, proof: Proof, task: Any) -> Leak:
-    return replace(
-        leak,
+    return leak._replace(
         state=_STATES.get(proof.grade, PENDING),
         grade=proof.grade,
         why=proof.why,

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 from typing import Any
 from weakref import WeakSet, ref
 
@@ -64,17 +63,19 @@ class Watch(Owner):
                 self._before.update(asyncio.all_tasks(watched.loop))
         current.set(self)
 
-    def end(self) -> None:
-        """Watch no more, and put everything back; a second call does nothing."""
+    def end(self, *, check: bool = False) -> None:
+        """Watch no more, and put everything back; take a last look before. A second call does nothing."""
         if self.is_over:
             return
         self.is_over = True
-        if current.get() is self:
-            current.set(self.parent)
-        is_broken = hooks.part.broken
-        if hooks.watched:
-            hooks.leave(self)
-        hooks.remove(self)
+        try:
+            # Nearly never: its loops were looked at and are closed.
+            if check and (hooks.watched or known_threads or known_jobs):
+                self.check()
+        finally:
+            if current.get() is self:
+                current.set(self.parent)
+            is_broken = hooks.remove(self)
         if is_broken:  # a check that sees nothing must not pass
             raise RuntimeError(
                 "a part of lowtide failed, so leaks may not have been seen: see the log of 'lowtide'"
@@ -98,17 +99,6 @@ class Watch(Owner):
                 gc.collect()  # a pool that only a cycle keeps lets its threads go then
                 wait(self._threads_left, _FOR_POOLS)
         self._take_threads()
-
-    def check_and_end(self) -> None:
-        """Take the last look, unless that was done, and watch no more."""
-        if self.is_over:
-            return
-        try:
-            # Nearly never: its loops were looked at and are closed.
-            if hooks.watched or known_threads or known_jobs:
-                self.check()
-        finally:
-            self.end()
 
     async def check_running(self) -> None:
         """Look at the running loop, at all others and at threads, while the loop runs on."""
@@ -147,7 +137,7 @@ class Watch(Owner):
         reference, index = self._told.get(id(task), (None, 0)) if self._told else (None, 0)
         if reference is not None and reference() in (task, None):
             leak = self.leaks[index]
-            self.leaks[index] = replace(leak, state=f"{leak.state}; {HELD_BY_NOTHING}")
+            self.leaks[index] = leak._replace(state=f"{leak.state}; {HELD_BY_NOTHING}")
         elif not self.rules.ignores(birth.function, birth.spawner):
             self.leaks.append(destroyed_leak(task, birth, wait))
 

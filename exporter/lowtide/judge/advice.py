@@ -4,15 +4,14 @@ Nearly all leaks have one of three shapes: a send without a receiver, a receive 
 error jumps over, and a receive without a sender.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NO_RECEIVER = "no receiver"
 RECEIVER_SKIPPED = "receiver skipped"
 NO_SENDER = "no sender"
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What is wrong, in which of the three shapes that can be if it is one of them, and what to change."""
 
     wrong: str

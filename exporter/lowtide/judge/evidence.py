@@ -53,7 +53,8 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``json.dumps`` takes."""
-        return asdict(self)
+        parts = {"where": self.where, "made_at": self.made_at, "advice": self.advice}
+        return asdict(self) | {name: part._asdict() if part else None for name, part in parts.items()}
 
     @staticmethod
     def from_json(fields: Mapping[str, Any]) -> "Evidence":

@@ -12,9 +12,8 @@ import types
 from _asyncio import Task
 from collections.abc import Iterator
 from contextvars import Context
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
@@ -66,8 +65,7 @@ PRIMITIVES: dict[str, str] = {
 _CALLBACKS = {"shield.<locals>._outer_done_callback": "shield"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A line of somebody's code."""
 
     function: str

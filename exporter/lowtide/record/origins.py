@@ -10,10 +10,11 @@ from typing import Any
 MAX_NAME = 160
 """Characters of a name that are kept: a longer one is no name, and a label must not blow up a page."""
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Patterns are texts here, which ``re`` compiles when one is needed: nearly no name needs any.
+_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # Request ids, hashes and process numbers differ between two runs of the same program. Short numbers don't:
 # step2 and step3 are two functions.
-_DYNAMIC = re.compile(r"(?<![0-9A-Za-z])0x[0-9a-fA-F]+|(?=[0-9a-fA-F-]*\d)[0-9a-fA-F-]{8,}|\d{4,}")
+_DYNAMIC = r"(?<![0-9A-Za-z])0x[0-9a-fA-F]+|(?=[0-9a-fA-F-]*\d)[0-9a-fA-F-]{8,}|\d{4,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ UNKNOWN = "unknown"
 def printable(text: str) -> str:
     """Make any text fit for a label value: at most 160 characters, none of them a control or a lone surrogate."""
     short = text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"
-    return _UNPRINTABLE.sub("\ufffd", short)
+    return short if short.isprintable() else re.sub(_UNPRINTABLE, "\ufffd", short)
 
 
 def label(name: object) -> str:
@@ -39,7 +40,10 @@ def label(name: object) -> str:
 
     Names come from strangers' programs, so newlines, NUL, lone surrogates and megabytes are expected.
     """
-    return _DYNAMIC.sub("#", printable(name)) if type(name) is str and name else UNKNOWN
+    if type(name) is not str or not name:
+        return UNKNOWN
+    text = printable(name)
+    return re.sub(_DYNAMIC, "#", text) if any(map(str.isdecimal, text)) else text
 
 
 def qualified(module: object, qualname: object) -> str:
@@ -48,12 +52,14 @@ def qualified(module: object, qualname: object) -> str:
 
 
 # A comprehension is a function of its own, before 3.12 at least: nobody would look for it under that name.
-_COMPREHENSIONS = re.compile(r"(\.<locals>)?\.?<(listcomp|setcomp|dictcomp|genexpr)>")
+_COMPREHENSIONS = r"(\.<locals>)?\.?<(listcomp|setcomp|dictcomp|genexpr)>"
 
 
 def frame_name(frame: FrameType) -> str:
     """Name the function that a frame runs, as ``module:qualname``; a comprehension is part of its function."""
-    qualname = _COMPREHENSIONS.sub("", frame.f_code.co_qualname) or "<module>"
+    qualname = frame.f_code.co_qualname
+    if "<" in qualname:
+        qualname = re.sub(_COMPREHENSIONS, "", qualname) or "<module>"
     return qualified(frame.f_globals.get("__name__"), qualname)
 
 
@@ -87,16 +93,18 @@ def place_of(frame: FrameType) -> Place:
 
 
 # Wrappers that make a task of their own coroutine around the user's: the user's is the one they await.
-_WRAPPERS = re.compile(
+_WRAPPERS = (
     r"anyio\..*:TaskHandle\._run_coro"
     r"|sentry_sdk\.integrations\.asyncio:.*"
     r"|opentelemetry\.instrumentation\.asyncio:.*trace_coroutine"
 )
+_WRAPPING = ("anyio.", "sentry_sdk.", "opentelemetry.")
+"""How their names begin."""
 
 
 def is_wrapper(name: str) -> bool:
     """Tell whether a coroutine of this name only wraps the one that it awaits."""
-    return _WRAPPERS.fullmatch(name) is not None
+    return name.startswith(_WRAPPING) and re.fullmatch(_WRAPPERS, name) is not None
 
 
 def coroutine_name(coroutine: Any) -> str:

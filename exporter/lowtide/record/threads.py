@@ -9,8 +9,6 @@ from weakref import WeakKeyDictionary, WeakSet
 OWN: WeakSet[threading.Thread] = WeakSet()
 """lowtide's own threads, left out of every figure."""
 
-_DIGITS = re.compile(r"\d+")
-
 
 class ThreadSight(NamedTuple):
     """One live thread: its name with ``#`` for digits, and its age in seconds."""
@@ -30,7 +28,9 @@ class Threads:
         """List the live threads but lowtide's own. Ages count from the first look that saw a thread."""
         return [
             ThreadSight(
-                _DIGITS.sub("#", thread.name), thread.daemon, now - self._first_seen.setdefault(thread, now)
+                re.sub(r"\d+", "#", thread.name),
+                thread.daemon,
+                now - self._first_seen.setdefault(thread, now),
             )
             for thread in threading.enumerate()
             if thread not in OWN
