@@ -3,11 +3,18 @@
 import gc
 import os
 import shutil
+import signal
 import threading
 
 import lowtide
 import pytest
 from prometheus_client import CollectorRegistry
+
+
+def pytest_sessionstart():
+    """Let what tests start be interrupted: what a script begins in the background ignores that, and its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

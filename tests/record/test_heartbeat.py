@@ -147,7 +147,9 @@ def test_a_loop_that_nobody_runs_is_neither_blocked_nor_late(install, registry):
     time.sleep(0.8)
     loop.run_until_complete(asyncio.sleep(0.1))
     assert _blocked(registry) == {}
-    assert registry.get_sample_value("asyncio_loop_lag_seconds_sum", {"loop": "main"}) - late < 0.1
+    assert (
+        registry.get_sample_value("asyncio_loop_lag_seconds_sum", {"loop": "main"}) - late < 0.4
+    )  # of the 0.8 s
     handle.close()
     loop.close()
 

@@ -6,7 +6,6 @@ one and when it is closed are the last moments in which it can be judged.
 """
 
 import asyncio
-import asyncio.events
 import asyncio.runners
 import concurrent.futures.thread
 import functools
@@ -100,10 +99,7 @@ class Hooks:
                 self._install()
 
     def remove(self, watcher: Watcher) -> bool:
-        """Tell it no more; say whether it may not have been told of everything.
-
-        What it made and never closed is held no more. Behind the last, everything is put back.
-        """
+        """Tell it no more, and put everything back behind the last; say whether something may have been missed."""
         is_broken = self.part.broken
         if self.watched:
             self._leave(watcher)
@@ -266,9 +262,8 @@ class Hooks:
         lines = _users_lines(frame)
         watched = self.watched.get(id(asyncio._get_running_loop()))  # noqa: SLF001 (public, but for its name)
         if watched is not None and all(line.module.startswith("asyncio.") for line in lines):
-            lines = (
-                watched.birth(asyncio.current_task()).lines or lines
-            )  # it is a task of asyncio.to_thread alone
+            # It is a task of asyncio.to_thread alone.
+            lines = watched.birth(asyncio.current_task()).lines or lines
         note_job(future, Birth(owner, lines, function_name(function)))
 
 

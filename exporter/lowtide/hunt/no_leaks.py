@@ -96,4 +96,4 @@ def _tell(watch: Watch, error: BaseException | None) -> None:
         return
     if error is None:
         raise LeakError(watch.leaks)
-    error.add_note(report(watch.leaks))
+    error.add_note(watch.report())

@@ -19,7 +19,6 @@ from lowtide.hunt.ignores import Rules
 from lowtide.hunt.leaks import Leak
 from lowtide.hunt.patches import Patch
 from lowtide.hunt.pytest_rules import rules_of, shared_rules
-from lowtide.hunt.report import report
 from lowtide.hunt.watch import Watch
 
 _NAME, _TIDYING = "lowtide-items", "lowtide-tidying"
@@ -48,7 +47,7 @@ class Checked:
 
     def report(self) -> str:
         """Write what was left behind."""
-        return report(self.leaks)
+        return self._watch.report()
 
     def ignore(self, origin: str, reason: str) -> None:
         """Let this test leave what is of this origin behind, from now on."""
@@ -175,7 +174,7 @@ class ItemsRunByOthers:
             watch.end(check=True)
             tidy_later(item.config.pluginmanager)
         if watch.leaks:
-            pytest.fail(report(watch.leaks), pytrace=False)
+            pytest.fail(watch.report(), pytrace=False)
         return result
 
 
@@ -246,7 +245,7 @@ def _end_all(item: pytest.Item) -> None:
 
 def _with_leaks(item: pytest.Item, watch: Watch, reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
     """Make the body's report say what was left behind: as its failure, or beside its own."""
-    text = report(watch.leaks)
+    text = watch.report()
     body = next((each for each in reports if each.when == "call"), reports[0])
     if not _has_ended_well(body):
         body.sections.append(("left behind", text))

@@ -100,6 +100,12 @@ class Watch(Owner):
                 wait(self._threads_left, _FOR_POOLS)
         self._take_threads()
 
+    def report(self) -> str:
+        """Write what was left behind."""
+        from lowtide.hunt.report import report  # which nearly no test needs
+
+        return report(self.leaks)
+
     async def check_running(self) -> None:
         """Look at the running loop, at all others and at threads, while the loop runs on."""
         loop = asyncio.get_running_loop()

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from lowtide.judge.descriptors import waiting_for
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of
 from lowtide.judge.look import STRANDED, Look, look_at
 from lowtide.judge.shards import Shards
-from lowtide.judge.survey import getrefcount, waiting_for
+from lowtide.judge.survey import getrefcount
 from lowtide.judge.waits import chain
 
 UNWAKEABLE = "unwakeable"

@@ -24,11 +24,11 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE, Custody, Entry, Verdict, future_of
+from lowtide.judge.descriptors import task_cancelled, task_done
 from lowtide.judge.kinds import TASK, kind_of
 from lowtide.judge.look import STRANDED, Look, look_at
 from lowtide.judge.quiet import without_collections
 from lowtide.judge.shards import Shards
-from lowtide.judge.survey import task_cancelled, task_done
 from lowtide.judge.waits import waiting_on
 
 # Two looks that agree must have this many seconds between them.

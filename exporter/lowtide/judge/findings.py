@@ -11,10 +11,10 @@ from typing import Any
 from lowtide.judge.advice import Advice, advice_for
 from lowtide.judge.counts import OriginCount
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
+from lowtide.judge.descriptors import name_of
 from lowtide.judge.knot import Knot, circle_of, knot_of
 from lowtide.judge.look import MOST_OBJECTS, STRANDED, Look, look_at
 from lowtide.judge.proof import why_stuck
-from lowtide.judge.survey import name_of
 from lowtide.judge.waits import Place, place_of, waiting_on
 from lowtide.record.origins import Origin
 from lowtide.record.watcher import Breath

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lowtide.judge.descriptors import name_of
 from lowtide.judge.kinds import FRAME, class_name, mro, short_name
 from lowtide.judge.look import STRANDED, Look
-from lowtide.judge.survey import Survey, name_of
+from lowtide.judge.survey import Survey
 from lowtide.judge.waits import PRIMITIVES, chain, code_of, is_asyncio, waiting_on
 from lowtide.record.origins import coroutine_name, printable
 

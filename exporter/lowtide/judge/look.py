@@ -21,8 +21,9 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
 
+from lowtide.judge.descriptors import task_done
 from lowtide.judge.kinds import ASYNC_GENERATOR, COROUTINE, FRAME, SHUT, TASK, kind_of, short_name
-from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount, task_done
+from lowtide.judge.survey import FOREIGN, RUNNABLE, STRANGE, Survey, getrefcount
 
 # How far a look goes before it asks whether it has seen enough: most stuck groups are small, and most
 # tasks can reach the whole application.

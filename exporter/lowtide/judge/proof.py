@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lowtide.judge.custody import CANCEL_ONLY, UNWAKEABLE
+from lowtide.judge.descriptors import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.heap import Hold, Trace
 from lowtide.judge.holders import Grip, grip_of
 from lowtide.judge.kinds import TASK, is_a, kind_of, short_name
 from lowtide.judge.look import STRANDED, UNKNOWN, WAKEABLE, Look, look_at, look_back
 from lowtide.judge.observers import observed
 from lowtide.judge.quiet import without_collections
-from lowtide.judge.survey import name_of, task_done, task_loop, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 from lowtide.judge.wakers import who_could_wake
 

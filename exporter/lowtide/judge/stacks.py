@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from lowtide.judge.census import Member
+from lowtide.judge.descriptors import name_of, task_done, waiting_for
 from lowtide.judge.kinds import TASK, kind_of
-from lowtide.judge.survey import name_of, task_done, waiting_for
 from lowtide.judge.waits import Place, chain, place_of, waiting_on
 from lowtide.record.origins import Origin, printable, qualified
 

@@ -15,12 +15,21 @@ import contextlib
 import gc
 import sys
 import types
-from _asyncio import Future, Task  # the compiled ones, whatever somebody has put in their place
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from lowtide.judge.borrowing import borrows_across_yield
+from lowtide.judge.descriptors import (
+    awaiters_of,
+    callbacks_of,
+    future_done,
+    must_cancel,
+    task_coroutine,
+    task_done,
+    task_loop,
+    waiting_for,
+)
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
     BUILT_IN,
@@ -51,27 +60,7 @@ _built_in = BUILT_IN.get
 getrefcount = sys.getrefcount
 _referents = gc.get_referents
 
-task_done: Callable[[Any], bool] = Task.done
-task_loop: Callable[[Any], object] = Task.get_loop
-task_cancelled: Callable[[Any], bool] = Task.cancelled
-name_of: Callable[[Any], str] = Task.get_name
-task_coroutine: Callable[[Any], Any] = Task.get_coro
-waiting_for: Callable[[Any], Any] = Task.__dict__["_fut_waiter"].__get__
-future_done: Callable[[Any], bool] = Future.done
-_must_cancel: Callable[[Any], bool] = Task.__dict__["_must_cancel"].__get__
 _builtins_of: Callable[[types.FunctionType], Any] = vars(types.FunctionType)["__builtins__"].__get__
-# Subclasses of Task inherit the future's list of callbacks through either name.
-_callbacks: Callable[[Any], Any] = (Task.__dict__.get("_callbacks") or Future.__dict__["_callbacks"]).__get__
-
-
-def _no_awaiters(_: Any) -> None:
-    return None
-
-
-# Since 3.14 a future knows who awaits it: one task, or a set of its own.
-_awaited_by: Callable[[Any], Any] = (
-    vars(Future)["_asyncio_awaited_by"].__get__ if "_asyncio_awaited_by" in vars(Future) else _no_awaiters
-)
 
 
 class Survey:
@@ -188,7 +177,7 @@ class Survey:
         if task_loop(task) is not self.loop:
             self.waits[place] = FOREIGN
             return ()
-        if waiter is None or _must_cancel(task):
+        if waiter is None or must_cancel(task):
             self.waits[place] = RUNNABLE
         elif (kind := kind_of(type(waiter))) not in {FUTURE, TASK}:
             self.waits[place] = STRANGE
@@ -204,12 +193,12 @@ def _task_referents(task: Any, waiter: Any) -> list[Any]:
 
     Anybody who holds the task can reach its context and whatever a subclass keeps in attributes.
     """
-    callbacks = _callbacks(task) or ()
+    callbacks = callbacks_of(task) or ()
     private = {id(task_coroutine(task)): 1, id(waiter): 1}
     for callback in callbacks:
         private[id(callback[0])] = private.get(id(callback[0]), 0) + 1
     pairs = {id(pair) for pair in callbacks}
-    awaiters = {id(awaiter) for awaiter in _awaited_by(task) or ()}
+    awaiters = {id(awaiter) for awaiter in awaiters_of(task) or ()}
     if len(awaiters) == 1:
         private.update((awaiter, private.get(awaiter, 0) + 1) for awaiter in awaiters)
     kept = []

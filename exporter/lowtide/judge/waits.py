@@ -15,6 +15,7 @@ from contextvars import Context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lowtide.judge.descriptors import task_coroutine, waiting_for
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
     COROUTINE,
@@ -25,7 +26,6 @@ from lowtide.judge.kinds import (
     kind_of,
     made_in_python,
 )
-from lowtide.judge.survey import task_coroutine, waiting_for
 
 _ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep  # noqa: PTH120 - compared with co_filename, a plain string
 _STDLIB = str(Path(os.__file__).parent) + os.sep

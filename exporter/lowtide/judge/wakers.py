@@ -5,6 +5,7 @@ import gc
 import sys
 from typing import Any
 
+from lowtide.judge.descriptors import task_done
 from lowtide.judge.kinds import (
     ASYNC_GENERATOR,
     COROUTINE,
@@ -16,7 +17,6 @@ from lowtide.judge.kinds import (
     short_name,
 )
 from lowtide.judge.look import Look
-from lowtide.judge.survey import task_done
 
 # From a future over a bound method and its arguments to the timer that calls it.
 _MOST_STEPS = 4
