@@ -64,7 +64,7 @@ class Watch(Owner):
         current.set(self)
 
     def end(self, *, check: bool = False) -> None:
-        """Watch no more, and put everything back; take a last look before. A second call does nothing."""
+        """Watch no more and put everything back, with ``check`` after a last look; a second call does nothing."""
         if self.is_over:
             return
         self.is_over = True
